@@ -1,0 +1,64 @@
+# Penstock. Each target makes the virtual environment it needs in .venv, from the locks in requirements/.
+#   PYTHON=python3.12 make test          another interpreter
+#   make test ARGS="-k lane -x"          arguments for pytest, the demo, or the lock (ARGS=--upgrade)
+
+ifndef PYTHON
+PYTHON := $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
+endif
+PACKAGES := api broker cli consumer core producer schemas transport
+OTHERS   := $(wildcard benchmarks examples tests tools)
+ARGS ?=
+
+# The caller's own Python settings must not leak into .venv. The last one because the packages are installed without
+# bytecode: each process would compile scikit-learn and onnx again, which takes five seconds.
+unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format lock clean python demo-environment test-environment
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: demo-environment ## Start a broker and two workers, send requests, switch a version under load
+	@.venv/bin/penstock demo $(ARGS)
+
+test: test-environment ## Run every test, against a real broker that starts by itself
+	@.venv/bin/python -m pytest $(ARGS)
+
+# The folders become packages only when they are installed, so the type checker gets what a wheel holds; the names
+# in its report are turned back into those of the repository.
+lint: test-environment ## Check style, format and types
+	@.venv/bin/ruff check
+	@.venv/bin/ruff format --check
+	@rm -rf build/source build/types && mkdir -p build/source
+	@cp -R $(PACKAGES) pyproject.toml README.md LICENSE build/source
+	@.venv/bin/python -m build --wheel --no-isolation --outdir build/types build/source >build/log 2>&1 || { cat build/log; exit 1; }
+	@.venv/bin/python -m zipfile -e build/types/*.whl build/types
+	@.venv/bin/mypy build/types/penstock $$(find $(OTHERS) -name '*.py') >build/log; status=$$?; \
+		sed -e 's#^build/types/penstock/\([a-z]*\)/#\1/#' -e 's#^build/types/penstock/#api/#' build/log; exit $$status
+
+format: test-environment ## Let ruff repair what it can
+	@.venv/bin/ruff check --fix
+	@.venv/bin/ruff format
+
+# One resolution for Python 3.11 to 3.14 on every platform. The higher locks hold to the pins of the lower ones.
+lock: export UV_CUSTOM_COMPILE_COMMAND := make lock
+lock: compile := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links $(ARGS)
+lock: demo-environment ## Lock the ranges of pyproject.toml again (ARGS=--upgrade for newer releases)
+	$(compile) requirements/uv.in -o requirements/uv.txt
+	$(compile) --extra all pyproject.toml requirements/demo.in -o requirements/demo.txt
+	$(compile) --extra dev -c requirements/demo.txt pyproject.toml requirements/demo.in -o requirements/test.txt
+
+clean: ## Remove the environment and everything built
+	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find $(PACKAGES) $(OTHERS) -name __pycache__ -type d -exec rm -rf {} +
+
+demo-environment test-environment: %-environment: python
+	@$(PYTHON) tools/environment.py $*
+
+python:
+	@test -n "$(PYTHON)" && $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "Penstock needs Python 3.11 or newer, and found $(or $(PYTHON),none on the PATH)." >&2; \
+		echo "Name another: PYTHON=/path/to/python3.12 make $(MAKECMDGOALS)" >&2; exit 1; }
