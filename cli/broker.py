@@ -1,0 +1,111 @@
+"""``penstock broker``: a real Kafka on this machine, for trying things out."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from penstock.broker import EmbeddedKafka
+
+app = typer.Typer(name="broker", help="Run a real Apache Kafka on this machine.", no_args_is_help=True)
+
+Version = Annotated[str | None, typer.Option(help="Kafka's version; by default the one tested.")]
+Offline = Annotated[bool, typer.Option(help="Use the cache alone, never the registry.")]
+
+
+@app.callback()
+def _group() -> None:
+    """Run a real Apache Kafka on this machine."""
+
+
+@app.command()
+def start(
+    *,
+    port: Annotated[int | None, typer.Option(help="Port for clients; by default a free one.")] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Folder to keep the data in; by default it is removed at the end.")
+    ] = None,
+    nodes: Annotated[int, typer.Option(min=1, max=9, help="Brokers, each a process of its own.")] = 1,
+    version: Version = None,
+    secure: Annotated[bool, typer.Option(help="Clients log in (SCRAM) and ACLs are checked.")] = False,
+    offline: Offline = False,
+) -> None:
+    """Start a broker on the loopback interface and run it until Ctrl-C."""
+    from penstock.broker import DEFAULT_VERSION, BrokerError, EmbeddedKafka
+
+    try:
+        kafka = EmbeddedKafka(
+            nodes=nodes,
+            version=version or DEFAULT_VERSION,
+            port=port,
+            data_dir=data_dir,
+            secure=secure,
+            offline=offline,
+        )
+        asyncio.run(_until_signal(_serve(kafka)))
+    except BrokerError as error:
+        _fail(error)
+
+
+@app.command()
+def prepare(version: Version = None, offline: Offline = False) -> None:
+    """Fetch Kafka for later use without a network, and make later starts quicker."""
+    from penstock.broker import DEFAULT_VERSION, BrokerError
+    from penstock.broker.archive import prepare as prepare_broker
+
+    chosen = version or DEFAULT_VERSION
+    try:
+        asyncio.run(_until_signal(prepare_broker(chosen, offline=offline)))
+    except BrokerError as error:
+        _fail(error)
+    typer.echo(f"Kafka {chosen} is ready to start without a network.")
+
+
+async def _until_signal(work: Coroutine[Any, Any, Any]) -> None:
+    """Run ``work`` to its end, or until SIGINT or SIGTERM: then it is cancelled, which is no error."""
+    task = asyncio.ensure_future(work)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        await task
+    except asyncio.CancelledError:
+        typer.echo("Stopped.")
+
+
+async def _serve(kafka: "EmbeddedKafka") -> None:
+    from penstock.broker import BrokerError
+
+    typer.echo(f"Starting Kafka {kafka.version} ...")
+    async with kafka:
+        _describe(kafka)
+        ends = [asyncio.create_task(node.wait_ended()) for node in kafka.nodes]
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for end in ends:
+                end.cancel()
+        ended = next(node for node in kafka.nodes if not node.running)
+        tail = await asyncio.to_thread(ended.log_tail, 3)
+        raise BrokerError(f"node {ended.node_id} ended by itself; the end of its log:\n{tail}")
+
+
+def _describe(kafka: "EmbeddedKafka") -> None:
+    typer.echo(f"  bootstrap servers  {kafka.bootstrap_servers}")
+    for user, password in kafka.users.items():
+        typer.echo(f"  user, password     {user} {password}  (SASL_PLAINTEXT, SCRAM-SHA-512)")
+    for node in kafka.nodes:
+        typer.echo(f"  log                {node.log_path}")
+    typer.echo("Press Ctrl-C to stop.")
+    # Who reads this through a pipe waits for these lines.
+    sys.stdout.flush()
+
+
+def _fail(error: Exception) -> None:
+    typer.echo(f"error: {error}", err=True)
+    raise typer.Exit(1)
