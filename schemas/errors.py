@@ -1,0 +1,99 @@
+"""What can go wrong, split by who must act.
+
+    client input  -> RequestError      answered with an error reply that carries its code
+    the model     -> ModelError        answered likewise; the operator sees it in the metrics
+    the transport -> TransportError    Kafka is unreachable, refuses, or is too slow
+    the operator  -> ConfigurationError, before anything is served
+
+`ServiceError` is how the client library raises an error reply that a worker sent.
+"""
+
+from enum import StrEnum
+from typing import Final
+
+
+class ErrorCode(StrEnum):
+    """The closed list of codes an error reply or a dead letter may carry."""
+
+    BAD_REQUEST = "BAD_REQUEST"  # not a request at all: empty, or members missing
+    BAD_ENCODING = "BAD_ENCODING"  # not UTF-8, not JSON, broken base64
+    BAD_VALUE = "BAD_VALUE"  # a number or string the datatype cannot hold
+    BAD_NAME = "BAD_NAME"  # a model or version name with forbidden characters
+    BAD_INPUT = "BAD_INPUT"  # an input missing, unknown or given twice
+    BAD_DTYPE = "BAD_DTYPE"  # another datatype than the model's
+    BAD_SHAPE = "BAD_SHAPE"  # wrong rank or dimensions, or data that does not fill them
+    BAD_OUTPUT = "BAD_OUTPUT"  # the model answered NaN or infinity
+    TOO_LARGE = "TOO_LARGE"  # over a limit on bytes, elements or headers
+    TOO_COMPLEX = "TOO_COMPLEX"  # nested too deep, or a number too long
+    UNSUPPORTED = "UNSUPPORTED"  # unknown content type, schema version or feature
+    AMBIGUOUS_HEADER = "AMBIGUOUS_HEADER"  # two headers that disagree
+    UNKNOWN_MODEL = "UNKNOWN_MODEL"  # no such model here
+    VERSION_GONE = "VERSION_GONE"  # the model is here, the pinned version is not
+    EXPIRED = "EXPIRED"  # the deadline passed before the model ran
+    MODEL_FAILED = "MODEL_FAILED"  # the model raised
+    REPLY_TOO_LARGE = "REPLY_TOO_LARGE"  # the answer does not fit the reply topic
+    # The next ones never reach a reply topic: they are reasons of dead letters.
+    REPLY_FORBIDDEN = "REPLY_FORBIDDEN"  # reply topic outside the allow-list
+    REPLY_UNKNOWN = "REPLY_UNKNOWN"  # reply topic or partition does not exist
+    UNREADABLE = "UNREADABLE"  # the record itself cannot be read
+
+
+RETRYABLE: Final = frozenset({ErrorCode.EXPIRED})
+"""Codes after which the same request may succeed when it is sent again."""
+
+
+class PenstockError(Exception):
+    """The base of every error that Penstock raises on purpose."""
+
+
+class RequestError(PenstockError):
+    """A request that cannot be served; becomes an error reply.
+
+    Attributes:
+        code: one of `ErrorCode`.
+        message: for the person who sent the request; never holds payload.
+    """
+
+    def __init__(self, code: ErrorCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+    def __repr__(self) -> str:
+        return f"RequestError({self.code.value}: {self.message})"
+
+
+class ModelError(PenstockError):
+    """A model that cannot be loaded, warmed up or run."""
+
+
+class TransportError(PenstockError):
+    """Kafka could not be reached, or refused, within the deadline."""
+
+
+class RequestTimeout(TransportError):
+    """No reply came within the caller's timeout. The request may still be served."""
+
+
+class ClientClosed(TransportError):
+    """The client was closed while the call was in flight, or before it began."""
+
+
+class ConfigurationError(PenstockError):
+    """Settings that cannot work; raised at start, with every fault found."""
+
+
+class ServiceError(PenstockError):
+    """A worker answered with an error reply.
+
+    Attributes:
+        code: the service's code, an `ErrorCode` value or one of a newer service.
+        message: the service's explanation.
+        retryable: whether sending the same request again may succeed.
+    """
+
+    def __init__(self, code: str, message: str, *, retryable: bool = False) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.retryable = retryable

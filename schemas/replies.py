@@ -1,0 +1,209 @@
+"""Replies of the Open Inference Protocol v2: encoded a batch at a time by the worker, read by the client.
+
+Source: kserve/open-inference-protocol, specification/protocol/inference_rest.md, "Inference Response JSON
+Object" and "Inference Response Errors". An error reply has the members id, code and retryable besides.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import orjson
+
+from penstock.schemas.datatypes import DTYPES, Datatype, datatype_of
+from penstock.schemas.errors import RETRYABLE, ErrorCode, RequestError, ServiceError
+from penstock.schemas.tensors import Array, tensor_from_json
+
+_NUMPY: Final = orjson.OPT_SERIALIZE_NUMPY
+_NOT_FINITE: Final = "the model answered NaN or infinity"
+
+
+def encode_error(error: RequestError, request_id: str | None) -> bytes:
+    """Encode an error reply."""
+    body: dict[str, Any] = {"error": error.message, "code": error.code.value}
+    body["retryable"] = error.code in RETRYABLE
+    if request_id is not None:
+        body["id"] = request_id
+    return orjson.dumps(body)
+
+
+class BatchEncoder:
+    """Encodes the outputs of one batch, each request's rows into a reply of its own.
+
+    What is the same in every reply (model, version, names, datatypes) is encoded once; numbers are dumped once
+    for the whole batch and cut at the row borders.
+
+    Args:
+        model, version: what ran.
+        outputs: name -> array.
+        batched: the first dimension of each output is the rows of the batch; else it is one request's answer.
+    """
+
+    def __init__(self, model: str, version: str, outputs: Mapping[str, Array], *, batched: bool = True) -> None:
+        self._head = b'"model_name":%s,"model_version":%s,"outputs":[' % (
+            orjson.dumps(model),
+            orjson.dumps(version),
+        )
+        self._arrays = {name: array if batched else array[np.newaxis] for name, array in outputs.items()}
+        self._columns = [_Column(name, array, batched) for name, array in self._arrays.items()]
+
+    def encode(self, index: int, rows: int, request_id: str | None, wanted: tuple[str, ...] | None = None) -> bytes:
+        """Encode the reply of one request.
+
+        Args:
+            index: the request's first row in the batch.
+            rows: how many rows are its own.
+            request_id: the body's id, echoed.
+            wanted: names of the outputs to give; None is all.
+
+        Raises:
+            RequestError: BAD_OUTPUT where the rows are not finite, BAD_INPUT for an output the model has not.
+        """
+        columns = self._columns
+        if wanted is not None:
+            columns = self._select(wanted)
+        parts = [column.row(index) if rows == 1 else column.rows(index, rows) for column in columns]
+        head = b"{" if request_id is None else b'{"id":%s,' % orjson.dumps(request_id)
+        return head + self._head + b",".join(parts) + b"]}"
+
+    def encode_rows(self, ids: Sequence[str | None]) -> list[bytes | RequestError]:
+        """Encode a batch in which every request has one row and wants every output: the common batch.
+
+        Args:
+            ids: the body's id of each request, in the order of the rows.
+
+        Returns:
+            A reply for each row, or the error that `encode` would raise for it.
+        """
+        if any(column.bad is not None for column in self._columns):
+            return [self._encode_or_error(index, request_id) for index, request_id in enumerate(ids)]
+        dumps, head = orjson.dumps, self._head
+        bare = b"{" + head
+        values = [bare if each is None else b'{"id":' + dumps(each) + b"," + head for each in ids]
+        between = b""
+        for column in self._columns:
+            lead = between + column.one
+            values = [value + lead + cell for value, cell in zip(values, column.cells, strict=True)]
+            between = b"]},"
+        return [value + b"]}]}" for value in values]
+
+    def _encode_or_error(self, index: int, request_id: str | None) -> bytes | RequestError:
+        try:
+            return self.encode(index, 1, request_id)
+        except RequestError as error:
+            return error
+
+    def encode_raw(self, index: int, rows: int, output: str | None) -> bytes:
+        """Return the bytes of one output, the model's first unless named.
+
+        Raises:
+            RequestError: BAD_INPUT for an output the model has not, UNSUPPORTED for strings.
+        """
+        name = next(iter(self._arrays)) if output is None else output
+        if name not in self._arrays:
+            raise RequestError(ErrorCode.BAD_INPUT, f"the model has no output {name!r}")
+        array = self._arrays[name][index : index + rows]
+        if array.dtype.kind in "OSU":
+            raise RequestError(ErrorCode.UNSUPPORTED, f"output {name!r} holds strings and has no raw form; send JSON")
+        return array.astype(DTYPES[datatype_of(array.dtype)], copy=False).tobytes()
+
+    def _select(self, wanted: tuple[str, ...]) -> "list[_Column]":
+        by_name = {column.name: column for column in self._columns}
+        missing = [name for name in wanted if name not in by_name]
+        if missing:
+            raise RequestError(ErrorCode.BAD_INPUT, f"the model has no output {missing[0]!r}")
+        return [by_name[name] for name in wanted]
+
+
+class _Column:
+    """One output of a batch as JSON text, cut into rows."""
+
+    def __init__(self, name: str, array: Array, batched: bool) -> None:
+        self.name = name
+        datatype = datatype_of(array.dtype)
+        self._head = b'{"name":%s,"datatype":"%s","shape":[' % (orjson.dumps(name), datatype.encode())
+        dims = b",".join(b"%d" % dim for dim in array.shape[1:])
+        self._dims = (b"," if dims and batched else b"") + dims + b'],"data":['
+        self.one = self._head + (b"1" if batched else b"") + self._dims
+        self.bad = _not_finite_rows(array)
+        self.cells = _cells(array, datatype)
+
+    def row(self, index: int) -> bytes:
+        if self.bad is not None and self.bad[index]:
+            raise RequestError(ErrorCode.BAD_OUTPUT, _NOT_FINITE)
+        return self.one + self.cells[index] + b"]}"
+
+    def rows(self, index: int, rows: int) -> bytes:
+        if self.bad is not None and self.bad[index : index + rows].any():
+            raise RequestError(ErrorCode.BAD_OUTPUT, _NOT_FINITE)
+        cells = b",".join(self.cells[index : index + rows])
+        return b"%s%d%s%s]}" % (self._head, rows, self._dims, cells)
+
+
+def _not_finite_rows(array: Array) -> Array | None:
+    if array.dtype.kind != "f":
+        return None
+    finite = np.isfinite(array)
+    if finite.all():
+        return None
+    return np.logical_not(finite.reshape(len(array), -1).all(axis=1))
+
+
+def _cells(array: Array, datatype: Datatype) -> list[bytes]:
+    """Return each row's elements as JSON text without brackets."""
+    if datatype == "BYTES":
+        flat = array.reshape(len(array), -1)
+        return [orjson.dumps([_string(item) for item in row])[1:-1] for row in flat.tolist()]
+    native = np.ascontiguousarray(array)
+    if not native.dtype.isnative:
+        native = native.astype(native.dtype.newbyteorder("="))
+    if math.prod(native.shape[1:]) == 1:
+        return orjson.dumps(native.reshape(-1), option=_NUMPY)[1:-1].split(b",")
+    if native.size == 0:
+        return [b""] * len(array)
+    return orjson.dumps(native.reshape(len(array), -1), option=_NUMPY)[2:-2].split(b"],[")
+
+
+def _string(item: Any) -> str:
+    return item.decode(errors="replace") if isinstance(item, bytes) else str(item)
+
+
+@dataclass(frozen=True, slots=True)
+class InferReply:
+    """A reply as a client reads it.
+
+    Attributes:
+        model, version: what ran.
+        outputs: name -> array, shape and dtype as the service declared.
+        id: the body's id, or None.
+    """
+
+    model: str
+    version: str | None
+    outputs: dict[str, Array]
+    id: str | None = None
+
+
+def read_reply(value: bytes) -> InferReply:
+    """Read a reply.
+
+    Raises:
+        ServiceError: the value is an error reply.
+        ValueError: the value is no reply at all.
+    """
+    try:
+        body = orjson.loads(value)
+        if "error" in body:
+            raise ServiceError(
+                str(body.get("code", "UNKNOWN")), str(body["error"]), retryable=body.get("retryable") is True
+            )
+        outputs = {item["name"]: _read_output(item) for item in body["outputs"]}
+        return InferReply(body["model_name"], body.get("model_version"), outputs, body.get("id"))
+    except (orjson.JSONDecodeError, KeyError, TypeError, RequestError) as error:
+        raise ValueError(f"not a reply of the Open Inference Protocol: {error}") from None
+
+
+def _read_output(item: Any) -> Array:
+    return tensor_from_json(item["datatype"], tuple(item["shape"]), item["data"])
