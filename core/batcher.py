@@ -1,0 +1,142 @@
+"""The micro-batcher: which requests run next, and how many together.
+
+Work-conserving: whoever asks gets what is there, up to `max_rows`. While the engine is busy nobody asks, and the
+next batch gathers by itself; so an idle service answers at once and a loaded one batches. `max_delay_s` trades
+that for fuller batches.
+
+Pure: no clock, no tasks, no Kafka. Time comes in as `now`.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Generic
+
+from penstock.core.chunk import Batch, BatchKey, Chunk, R
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchPolicy:
+    """How batches form.
+
+    Attributes:
+        max_rows: the most rows of a batch. A single request with more runs alone.
+        max_delay_s: how long an incomplete batch may wait for more rows; 0 never waits.
+    """
+
+    max_rows: int = 512
+    max_delay_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.max_rows < 1:
+            raise ValueError(f"max_rows must be at least 1, not {self.max_rows}")
+        if not 0 <= self.max_delay_s < 60:  # a minute would be a batch job, not a micro-batch
+            raise ValueError(f"max_delay_s must be in [0, 60), not {self.max_delay_s}")
+
+
+class MicroBatcher(Generic[R]):
+    """Queues chunks by model and cuts batches off their heads.
+
+    A model's chunks leave in the order they came: a batch is a prefix of its queue with one key, so the order of
+    the requests of a record key holds per model. Among models, the one whose head has waited longest goes first.
+
+    `rows` and `requests` count what is queued; only `add`, `take` and `clear` change them.
+    """
+
+    def __init__(self, policy: BatchPolicy) -> None:
+        self._policy = policy
+        self._queues: dict[str, deque[Chunk[R]]] = {}
+        self.rows = 0
+        self.requests = 0
+
+    def __len__(self) -> int:
+        return self.requests
+
+    def __repr__(self) -> str:
+        return f"<MicroBatcher {self.requests} requests, {self.rows} rows, models {sorted(self._queues)}>"
+
+    def add(self, chunks: Iterable[Chunk[R]]) -> None:
+        """Queue chunks, in the order given. Empty chunks are passed over."""
+        for chunk in chunks:
+            if chunk.requests:
+                self._queues.setdefault(chunk.key.model, deque()).append(chunk)
+                self._count(chunk, 1)
+
+    def put_back(self, chunks: Iterable[Chunk[R]]) -> None:
+        """Put parts of a failed batch back at the head of their queue; each will run by itself."""
+        for chunk in reversed(list(chunks)):
+            chunk.alone = True
+            self._queues.setdefault(chunk.key.model, deque()).appendleft(chunk)
+            self._count(chunk, 1)
+
+    def take(self, now: float) -> Batch[R] | None:
+        """Take the next batch, or None when there is none or it had better wait for more rows.
+
+        Args:
+            now: monotonic seconds.
+        """
+        due = [queue for queue in self._queues.values() if self._is_due(queue, now)]
+        if not due:
+            return None
+        queue = min(due, key=lambda queue: queue[0].arrived)
+        batch = self._cut(queue)
+        if not queue:
+            del self._queues[batch.key.model]
+        for chunk in batch.chunks:
+            self._count(chunk, -1)
+            chunk.expire(now)
+        batch.rows = sum(chunk.rows for chunk in batch.chunks)
+        return batch
+
+    def next_due(self) -> float | None:
+        """Return when the next batch is due at the latest, monotonic seconds; None when nothing is queued."""
+        heads = [queue[0].arrived for queue in self._queues.values()]
+        return min(heads) + self._policy.max_delay_s if heads else None
+
+    def clear(self) -> list[R]:
+        """Forget everything queued and return the requests, in no particular order."""
+        dropped = [request for queue in self._queues.values() for chunk in queue for request in chunk.requests]
+        self._queues.clear()
+        self.rows = self.requests = 0
+        return dropped
+
+    def _is_due(self, queue: deque[Chunk[R]], now: float) -> bool:
+        head = queue[0]
+        if now - head.arrived >= self._policy.max_delay_s or head.alone or not head.key.batched:
+            return True
+        most, rows = self._max_rows(head.key), 0
+        for chunk in queue:
+            if chunk.key != head.key:  # it cannot grow any more
+                return True
+            rows += chunk.rows
+            if rows >= most:
+                return True
+        return False
+
+    def _cut(self, queue: deque[Chunk[R]]) -> Batch[R]:
+        key = queue[0].key
+        most, rows, taken = self._max_rows(key), 0, list[Chunk[R]]()
+        while queue and queue[0].key == key and (rows < most or not taken):
+            if taken and queue[0].alone:
+                break
+            chunk = queue.popleft()
+            room = most - rows
+            if chunk.rows > room:
+                if taken and not chunk.requests[0].rows <= room:
+                    queue.appendleft(chunk)
+                    break
+                chunk, rest = chunk.split(room)
+                if rest.requests:
+                    queue.appendleft(rest)
+            taken.append(chunk)
+            rows += chunk.rows
+            if chunk.alone or not key.batched:
+                break
+        return Batch(key, taken, rows)
+
+    def _max_rows(self, key: BatchKey) -> int:
+        return self._policy.max_rows if key.max_rows is None else min(self._policy.max_rows, key.max_rows)
+
+    def _count(self, chunk: Chunk[R], sign: int) -> None:
+        self.rows += sign * chunk.rows
+        self.requests += sign * len(chunk.requests)

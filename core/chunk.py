@@ -1,0 +1,176 @@
+"""Requests that may run together, and the batch made of them.
+
+A fetch becomes chunks, not single requests: the rows of a chunk lie in one array, so that moving it, splitting
+it and stacking it costs the same for one request as for five hundred.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import chain
+from typing import Generic, NamedTuple, Protocol, TypeVar
+
+import numpy as np
+
+from penstock.core.model import Array
+from penstock.schemas.errors import ErrorCode, RequestError
+
+
+class Rows(Protocol):
+    """What the batcher needs to know of a request.
+
+    Attributes:
+        rows: how many rows of the chunk's arrays are its own; 0 when it has failed.
+        deadline: the monotonic time after which nobody waits for the answer, or None.
+    """
+
+    rows: int
+    deadline: float | None
+
+    def fail(self, error: RequestError) -> None:
+        """Give up on the request; afterwards `rows` is 0."""
+        ...
+
+
+R = TypeVar("R", bound=Rows)
+
+
+class BatchKey(NamedTuple):
+    """What must be equal for requests to run in one batch.
+
+    Attributes:
+        model: the model's name; empty for requests that failed before they had one.
+        version: the version asked for; None is whichever serves when the batch runs.
+        family: the shapes of one row of each input where the signature leaves them free.
+        max_rows: the model's own bound on a batch; None is no bound.
+        batched: False for a model that takes one request at a time.
+    """
+
+    model: str
+    version: str | None = None
+    family: tuple[tuple[int, ...], ...] = ()
+    max_rows: int | None = None
+    batched: bool = True
+
+
+@dataclass(slots=True)
+class Chunk(Generic[R]):
+    """Requests of one key, in the order they came, failed ones among them.
+
+    Attributes:
+        key: what they share.
+        requests: in order; the failed ones keep their place, so that replies keep the order of a key.
+        inputs: name -> array; the rows of the requests that have not failed, one after another.
+        rows: rows in `inputs`.
+        arrived: when the chunk was made, monotonic seconds.
+        deadline: the earliest deadline in it, or None.
+        uniform: every request has exactly one row, none has failed.
+        alone: part of a batch that failed; it runs without others, so that the offender is found.
+    """
+
+    key: BatchKey
+    requests: list[R]
+    inputs: dict[str, Array]
+    rows: int
+    arrived: float
+    deadline: float | None = None
+    uniform: bool = False
+    alone: bool = False
+
+    def split(self, rows: int) -> "tuple[Chunk[R], Chunk[R]]":
+        """Cut in two between requests: the first part has at most `rows` rows, and at least one request."""
+        if self.uniform:
+            return self._cut(rows, rows)
+        return self._cut(*self._count_within(rows))
+
+    def halve(self) -> "tuple[Chunk[R], Chunk[R]]":
+        """Cut in two in the middle, to find the request that makes a batch fail; needs two requests."""
+        middle = len(self.requests) // 2
+        return self._cut(middle, sum(request.rows for request in self.requests[:middle]))
+
+    def _cut(self, count: int, rows: int) -> "tuple[Chunk[R], Chunk[R]]":
+        head = Chunk(self.key, self.requests[:count], self._slice(0, rows), rows, self.arrived)
+        tail = Chunk(self.key, self.requests[count:], self._slice(rows, self.rows), self.rows - rows, self.arrived)
+        for part in (head, tail):
+            part.deadline, part.uniform = self.deadline, self.uniform
+        return head, tail
+
+    def _count_within(self, rows: int) -> tuple[int, int]:
+        count = taken = 0
+        for request in self.requests:
+            if count and taken + request.rows > rows:
+                break
+            count += 1
+            taken += request.rows
+        return count, taken
+
+    def _slice(self, start: int, stop: int) -> dict[str, Array]:
+        if not self.key.batched:
+            return self.inputs if start < stop else {}
+        return {name: array[start:stop] for name, array in self.inputs.items()}
+
+    def expire(self, now: float) -> None:
+        """Fail the requests whose deadline has passed and take their rows out."""
+        if self.deadline is None or now < self.deadline:
+            return
+        keep = [request.deadline is None or now < request.deadline for request in self.requests]
+        self.drop(keep, lambda: RequestError(ErrorCode.EXPIRED, "the deadline passed before the model ran"))
+        deadlines = [request.deadline for request in self.requests if request.rows and request.deadline is not None]
+        self.deadline = min(deadlines, default=None)
+
+    def drop(self, keep: list[bool], error: "Callable[[], RequestError]") -> None:
+        """Fail the requests not to be kept and take their rows out."""
+        mask = np.repeat(keep, [request.rows for request in self.requests])
+        if self.key.batched:
+            self.inputs = {name: array[mask] for name, array in self.inputs.items()}
+        elif not mask.all():
+            self.inputs = {}
+        for request, kept in zip(self.requests, keep, strict=True):
+            if not kept and request.rows:
+                request.fail(error())
+                self.uniform = False
+        self.rows = int(mask.sum())
+
+
+@dataclass(slots=True)
+class Batch(Generic[R]):
+    """Chunks of one key, about to run as one.
+
+    Attributes:
+        key: what they share.
+        chunks: in order, at least one.
+        rows: rows of all of them; 0 when every request has failed already.
+    """
+
+    key: BatchKey
+    chunks: list[Chunk[R]]
+    rows: int
+
+    @property
+    def requests(self) -> list[R]:
+        """All requests in order."""
+        if len(self.chunks) == 1:
+            return self.chunks[0].requests
+        return list(chain.from_iterable(chunk.requests for chunk in self.chunks))
+
+    @property
+    def uniform(self) -> bool:
+        """Whether every request has one row and none has failed."""
+        return all(chunk.uniform for chunk in self.chunks)
+
+    @property
+    def arrived(self) -> float:
+        """When its oldest request came, monotonic seconds."""
+        return self.chunks[0].arrived
+
+    def stack(self) -> dict[str, Array]:
+        """Return the inputs of the whole batch, copied only when there are several chunks."""
+        filled = [chunk.inputs for chunk in self.chunks if chunk.rows]
+        if len(filled) <= 1:
+            return filled[0] if filled else {}
+        return {name: np.concatenate([inputs[name] for inputs in filled]) for name in filled[0]}
+
+    def merged(self) -> Chunk[R]:
+        """Return the batch as one chunk, so that it can be halved."""
+        if len(self.chunks) == 1:
+            return self.chunks[0]
+        return Chunk(self.key, self.requests, self.stack(), self.rows, self.arrived, None, self.uniform)

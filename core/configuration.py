@@ -1,0 +1,147 @@
+"""Load settings from a TOML file, the environment and the command line, and report every fault at once.
+
+Precedence: command line, then `PENSTOCK_<SECTION>__<NAME>`, then the file, then the defaults. The sources
+are those of pydantic-settings; what it lacks is here and in `setting_sources`: a fault names the variable,
+file key or option it came from, and what nobody knows is an error with a suggestion, not passed over.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
+
+from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from penstock.core.setting_sources import (
+    CONFIG_VARIABLE,
+    PREFIX,
+    Layer,
+    read_environment,
+    read_file,
+    read_options,
+    variable_of,
+)
+from penstock.schemas.errors import ConfigurationError
+
+SettingsT = TypeVar("SettingsT", bound=BaseSettings)
+
+_NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
+_SHOWN_CHARACTERS: Final = 60  # of a faulty value: enough to recognise it
+
+# pydantic's own words, where they speak of Python rather than of settings.
+_PLAIN_WORDS: Final = {
+    "tuple_type": "must be a list",
+    "model_type": "must be a table of settings",
+    "extra_forbidden": "unknown setting",
+}
+
+
+class Settings(BaseSettings):
+    """The base of a root settings class: its fields are sections, each a pydantic model.
+
+    Building one by hand reads nothing but its arguments; only `load` looks at files and variables, so that a
+    test or an embedding program never picks up settings it did not ask for.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        enable_decoding=False,  # lists are comma-separated, not JSON
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Leave the reading to `load`."""
+        return (init_settings,)
+
+
+def load(
+    settings_class: type[SettingsT],
+    *,
+    file: Path | None = None,
+    environ: Mapping[str, str] = os.environ,
+    overrides: Mapping[str, object] = _NOTHING,
+) -> SettingsT:
+    """Build settings from every source.
+
+    Args:
+        settings_class: the root; every field of it is a section, a pydantic model.
+        file: the TOML file; None takes the one that `PENSTOCK_CONFIG` names, if any.
+        environ: the environment.
+        overrides: from the command line, by `section.name`; None is an option that was not given.
+
+    Raises:
+        ConfigurationError: one line for each fault. A rule over several settings is only checked once those
+            are valid by themselves.
+    """
+    fields = dict(fields_of(settings_class))
+    configured = environ.get(CONFIG_VARIABLE)
+    layers = [
+        read_options(fields, overrides),
+        read_environment(settings_class, fields, environ),
+        read_file(settings_class, fields, file or (Path(configured) if configured else None)),
+    ]
+    faults = [fault for layer in layers for fault in layer.faults]
+    try:
+        settings = settings_class.model_validate(_merged(settings_class, layers))
+    except ValidationError as error:
+        faults += [_describe(detail, fields, layers) for detail in error.errors()]
+    if faults:
+        # Raised out here, so that pydantic's error, which holds its input with the secrets, is not chained to it.
+        raise ConfigurationError("\n".join(faults))
+    return settings
+
+
+def fields_of(settings_class: type[BaseSettings]) -> Iterator[tuple[str, FieldInfo]]:
+    """Yield every setting as `section.name` with its field: for suggestions, and for generated docs."""
+    for section, section_field in settings_class.model_fields.items():
+        kind = section_field.annotation
+        if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
+            raise TypeError(f"{settings_class.__name__}.{section} is not a section: {kind}")
+        for name, field in kind.model_fields.items():
+            yield f"{section}.{name}", field
+
+
+def is_secret(field: FieldInfo) -> bool:
+    """Tell whether a setting's value must never be shown."""
+    kinds = getattr(field.annotation, "__args__", (field.annotation,))
+    return any(kind in (SecretStr, SecretBytes) for kind in kinds)
+
+
+def _merged(settings_class: type[BaseSettings], layers: list[Layer]) -> dict[str, dict[str, Any]]:
+    # Sections that nobody mentions are there too, so that each missing setting is named, not its section.
+    merged: dict[str, dict[str, Any]] = {section: {} for section in settings_class.model_fields}
+    for layer in reversed(layers):
+        for section, values in layer.values.items():
+            merged[section] |= values
+    return merged
+
+
+def _describe(detail: ErrorDetails, fields: Mapping[str, FieldInfo], layers: list[Layer]) -> str:
+    section, *rest = (str(part) for part in detail["loc"]) if detail["loc"] else ("settings",)
+    key = ".".join([section, *rest[:1]])
+    if detail["type"] == "missing":
+        return f"{key}: required; set {variable_of(key)}, or {rest[0]} under [{section}] in the file"
+    origin = next((layer.origin(key) for layer in layers if layer.has(key)), key)
+    message = _PLAIN_WORDS.get(detail["type"]) or detail["msg"].removeprefix("Value error, ")
+    if len(rest) > 1 and rest[1].isdigit():
+        message = f"item {int(rest[1]) + 1}: {message}"
+    shown = detail.get("input")
+    ours = detail["type"] == "value_error"  # our own messages already say which value they mean
+    if key in fields and not ours and not is_secret(fields[key]) and isinstance(shown, str | int | float):
+        message += f", got {str(shown)[:_SHOWN_CHARACTERS]!r}"
+    return f"{origin}: {message}"

@@ -1,0 +1,112 @@
+"""The inference engine: a thread of its own that runs one batch after another.
+
+The thread gets what releases the interpreter lock: stacking arrays and the model itself. Decoding and encoding
+stay on the event loop's side, because handing them over costs more than it gains.
+"""
+
+import asyncio
+import queue
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from penstock.core.chunk import Batch
+from penstock.core.model import Array, Model
+from penstock.core.model_table import ModelTable
+from penstock.schemas.errors import ModelError, PenstockError, RequestError
+
+
+@dataclass(frozen=True, slots=True)
+class Inference:
+    """What became of a batch.
+
+    Attributes:
+        model: the version that ran; None when there was nothing to run or no such model.
+        outputs: name -> array, first dimension the rows of the batch when the model is batched.
+        error: why it failed; None when it ran.
+        waited_s: seconds from the arrival of the oldest request to the start of the run.
+        ran_s: seconds the model took.
+    """
+
+    model: Model | None
+    outputs: dict[str, Array]
+    error: PenstockError | None
+    waited_s: float
+    ran_s: float
+
+
+class InferenceEngine:
+    """Runs batches on a thread of its own, one at a time, in the order submitted.
+
+    Args:
+        models: read once per batch, so that a switch never splits one.
+    """
+
+    def __init__(self, models: ModelTable) -> None:
+        self._models = models
+        self._inbox: queue.SimpleQueue[tuple[Batch[Any], asyncio.Future[Inference]] | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread = threading.Thread(target=self._work, name="penstock-engine", daemon=True)
+        self._thread.start()
+
+    def submit(self, batch: Batch[Any]) -> "asyncio.Future[Inference]":
+        """Hand a batch over; must be called on the event loop.
+
+        Returns:
+            A future of what became of it. It never holds an exception: failures are in `Inference.error`.
+        """
+        future: asyncio.Future[Inference] = asyncio.get_running_loop().create_future()
+        self._inbox.put((batch, future))
+        return future
+
+    async def close(self, timeout_s: float) -> bool:
+        """Stop after the batches submitted; False when the thread was still busy at the deadline."""
+        if self._thread is None:
+            return True
+        self._inbox.put(None)
+        await asyncio.to_thread(self._thread.join, timeout_s)
+        return not self._thread.is_alive()
+
+    def _work(self) -> None:
+        while (job := self._inbox.get()) is not None:
+            batch, future = job
+            inference = self._run(batch)
+            # The loop may have been closed on a process that is being stopped the hard way.
+            loop = future.get_loop()
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(_resolve, future, inference)
+
+    def _run(self, batch: Batch[Any]) -> Inference:
+        start = time.monotonic()
+        waited = start - batch.arrived
+        if batch.rows == 0:
+            return Inference(None, {}, None, waited, 0.0)
+        model: Model | None = None
+        try:
+            model = self._models.resolve(batch.key.model, batch.key.version)
+            outputs = model.run(batch.stack())
+            _check(model, outputs, batch.rows)
+        except (RequestError, ModelError) as error:
+            return Inference(model, {}, error, waited, time.monotonic() - start)
+        except Exception as error:  # a model is somebody else's code: whatever it raises is an answer, not our end
+            failure = ModelError(f"{type(error).__name__} while running")
+            failure.__cause__ = error
+            return Inference(model, {}, failure, waited, time.monotonic() - start)
+        return Inference(model, outputs, None, waited, time.monotonic() - start)
+
+
+def _resolve(future: "asyncio.Future[Inference]", inference: Inference) -> None:
+    if not future.done():
+        future.set_result(inference)
+
+
+def _check(model: Model, outputs: dict[str, Array], rows: int) -> None:
+    if not model.signature.batched:
+        return
+    for name, array in outputs.items():
+        if array.ndim == 0 or array.shape[0] != rows:
+            raise ModelError(f"output {name!r} has shape {list(array.shape)} for a batch of {rows} rows")

@@ -1,0 +1,49 @@
+"""Every metric of a worker, in one closed list."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096)
+
+
+class Metrics:
+    """The metrics of one worker process, in a registry of their own. Updated per batch, never per request."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        r = self.registry
+        # Requests answered: outcome is "ok" or an error code. The rate of the service.
+        self.requests = Counter("penstock_requests", "Requests answered", ["model", "outcome"], registry=r)
+        # Records that could not even be answered, by reason.
+        self.dead_letters = Counter("penstock_dead_letters", "Dead letters written", ["reason"], registry=r)
+        # Records passed over after a restart, because the committed state said they were finished.
+        self.skipped = Counter("penstock_skipped", "Records finished before a restart", registry=r)
+        # How full batches are: the measure of whether batching works.
+        self.batch_rows = Histogram("penstock_batch_rows", "Rows per batch", ["model"], buckets=_ROWS, registry=r)
+        # Arrival of a batch's oldest request -> the model starts. Grows with load; the model is not to blame.
+        self.queue_seconds = Histogram(
+            "penstock_queue_seconds", "Wait of a batch's oldest request", buckets=_SECONDS, registry=r
+        )
+        # The model alone.
+        self.inference_seconds = Histogram(
+            "penstock_inference_seconds", "Time of one model run", ["model"], buckets=_SECONDS, registry=r
+        )
+        # A record batch of replies handed over -> acknowledged by Kafka.
+        self.publish_seconds = Histogram(
+            "penstock_publish_seconds", "Publish to acknowledgement", buckets=_SECONDS, registry=r
+        )
+        # Offset commits by outcome: ok, rejected (the group has moved on), failed (retried).
+        self.commits = Counter("penstock_commits", "Offset commits", ["outcome"], registry=r)
+        # What is in memory between fetch and acknowledgement, against its bounds.
+        self.buffered_bytes = Gauge("penstock_buffered_bytes", "Bytes of requests not yet finished", registry=r)
+        self.buffered_rows = Gauge("penstock_buffered_rows", "Rows not yet finished", registry=r)
+        # 1 while fetching is held because a bound is reached.
+        self.paused = Gauge("penstock_paused", "Whether fetching is paused by back-pressure", registry=r)
+        # Membership in the group.
+        self.partitions = Gauge("penstock_assigned_partitions", "Partitions assigned and open", registry=r)
+        # Grows with each assignment: a rebalance storm is a steep line.
+        self.epoch = Gauge("penstock_assignment_epoch", "Assignments received since the start", registry=r)
+        # Records in the log that are not finished yet, per partition.
+        self.lag = Gauge("penstock_lag_records", "End offset minus next offset", ["topic", "partition"], registry=r)
+        # Which versions are loaded.
+        self.models = Gauge("penstock_model_loaded", "Loaded model versions", ["model", "version"], registry=r)
