@@ -1,0 +1,235 @@
+"""Publishing records as record batches, in order per partition, with an answer for every record.
+
+aiokafka's `send()` makes a future and a record build for each record; `create_batch()`/`send_batch()` do not, and
+carry three times the rate. One record batch per partition is on its way at a time; what comes meanwhile gathers
+and becomes the next one. So a loaded publisher makes large batches and an idle one sends at once.
+
+    add(topic, partition, record) -> waiting -> send_batch -> acknowledged -> on_acked(tokens)
+                                        ^                       |
+                                        +---- rebuilt producer <-+ fatal error: sent again, in order
+
+A record leaves the publisher in exactly one of two ways: `on_acked`, or `on_refused` when Kafka said that this
+record can never be taken (too large, no permission, no such topic). An error that leaves the outcome open is
+followed by a new producer and another try: at least once.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from itertools import islice
+from typing import Any, Final
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka import errors as kafka_errors
+from aiokafka.structs import TopicPartition
+
+from penstock.schemas.errors import TransportError
+from penstock.schemas.headers import Header
+
+log = structlog.get_logger(__name__)
+
+# Kafka's verdict on the record itself: sending it again cannot help.
+REFUSALS: Final = (
+    kafka_errors.MessageSizeTooLargeError,
+    kafka_errors.RecordTooLargeError,
+    kafka_errors.RecordListTooLargeError,
+    kafka_errors.TopicAuthorizationFailedError,
+    kafka_errors.InvalidTopicError,
+    kafka_errors.UnknownTopicOrPartitionError,
+)
+_TOO_LARGE: Final = REFUSALS[:3]
+
+
+# One record to publish: key, value and headers as Kafka takes them; a token that is handed back when its fate is
+# known; its timestamp in epoch milliseconds, None for now. A plain tuple, because one is made for every reply.
+Outgoing = tuple[bytes | None, bytes | None, Sequence[Header], Any, int | None]
+
+
+class _Lane:
+    """The records of one partition: those waiting, and whether a task is sending them."""
+
+    __slots__ = ("busy", "waiting")
+
+    def __init__(self) -> None:
+        self.waiting: deque[Outgoing] = deque()
+        self.busy = False
+
+
+class RecordPublisher:
+    """Publishes records to partitions.
+
+    Args:
+        client_options: keyword arguments for aiokafka's producer that concern the connection.
+        on_acked: called with the tokens of records that Kafka has acknowledged, and the seconds since the
+            oldest of them was handed to the producer.
+        on_refused: called with a token and the error of a record that Kafka will never take.
+        max_batch_bytes: bytes of one record batch; keep below the topics' `max.message.bytes`.
+        send_timeout_s: how long one record batch may stay unacknowledged before the producer is replaced. While
+            no broker answers, this repeats; nothing is given up.
+    """
+
+    def __init__(
+        self,
+        client_options: dict[str, Any],
+        *,
+        on_acked: Callable[[list[Any], float], None],
+        on_refused: Callable[[Any, Exception], None],
+        max_batch_bytes: int = 900_000,
+        send_timeout_s: float = 30.0,
+    ) -> None:
+        self._options = client_options
+        self._on_acked = on_acked
+        self._on_refused = on_refused
+        self._max_batch_bytes = max_batch_bytes
+        self._send_timeout_s = send_timeout_s
+        self._lanes: dict[TopicPartition, _Lane] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._producer: AIOKafkaProducer | None = None
+        self._rebuilding = asyncio.Lock()
+        self._closed = False
+        self.pending = 0  # records added whose fate is open
+
+    def __repr__(self) -> str:
+        return f"<RecordPublisher {self.pending} records open on {len(self._lanes)} partitions>"
+
+    async def start(self) -> None:
+        """Connect.
+
+        Raises:
+            TransportError: Kafka could not be reached.
+        """
+        self._producer = await self._connect()
+
+    def add(self, topic: str, partition: int, records: Sequence[Outgoing]) -> None:
+        """Publish records to one partition, in this order and after all that was added before."""
+        if self._closed:
+            raise TransportError("the publisher is closed")
+        place = TopicPartition(topic, partition)
+        lane = self._lanes.get(place)
+        if lane is None:
+            lane = self._lanes[place] = _Lane()
+        lane.waiting.extend(records)
+        self.pending += len(records)
+        if not lane.busy:
+            lane.busy = True
+            task = asyncio.get_running_loop().create_task(self._drain(place, lane))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def flush(self, timeout_s: float) -> bool:
+        """Wait until every record's fate is known; False when the deadline came first."""
+        deadline = time.monotonic() + timeout_s
+        while self._tasks and (left := deadline - time.monotonic()) > 0:
+            await asyncio.wait(set(self._tasks), timeout=left)
+        return not self._tasks
+
+    async def close(self, timeout_s: float) -> None:
+        """Flush and disconnect, by the deadline in any case."""
+        deadline = time.monotonic() + timeout_s
+        self._closed = True
+        await self.flush(timeout_s)
+        for task in list(self._tasks):
+            task.cancel()
+        if self._producer is not None:
+            await _stop(self._producer, max(0.5, deadline - time.monotonic()))
+            self._producer = None
+
+    async def _drain(self, place: TopicPartition, lane: _Lane) -> None:
+        """Send what waits for one partition, a record batch at a time, until nothing does."""
+        try:
+            while lane.waiting:
+                await self._send_next(place, lane, len(lane.waiting))
+        finally:
+            lane.busy = False
+            if not lane.waiting:
+                self._lanes.pop(place, None)
+
+    async def _send_next(self, place: TopicPartition, lane: _Lane, most: int) -> None:
+        """Send one record batch of at most so many records, and settle what Kafka has decided of them."""
+        producer, start, batch = self._producer, time.monotonic(), list[Outgoing]()
+        try:
+            if producer is None:
+                raise TransportError("not connected")
+            builder = producer.create_batch()
+            batch = _fill(builder, lane.waiting, most)
+            async with asyncio.timeout(self._send_timeout_s):
+                acknowledged = await producer.send_batch(builder, place.topic, partition=place.partition)
+                await acknowledged
+        except REFUSALS as error:
+            # aiokafka has used up the sequence numbers of what was refused: the next batch would be out of order.
+            lane.waiting.extendleft(reversed(batch))
+            await self._rebuild(producer)
+            if len(batch) > 1 and isinstance(error, _TOO_LARGE):
+                await self._send_next(place, lane, len(batch) // 2)
+            else:
+                self._refuse(place, [lane.waiting.popleft() for _ in batch], error)
+        except (kafka_errors.KafkaError, TransportError, TimeoutError, OSError) as error:
+            log.warning("publish failed; trying again", topic=place.topic, error=repr(error), records=len(batch))
+            lane.waiting.extendleft(reversed(batch))
+            await self._rebuild(producer)
+        else:
+            self.pending -= len(batch)
+            self._on_acked([record[3] for record in batch], time.monotonic() - start)
+
+    def _refuse(self, place: TopicPartition, batch: list[Outgoing], error: Exception) -> None:
+        log.warning("records refused", topic=place.topic, partition=place.partition, error=repr(error))
+        self.pending -= len(batch)
+        for record in batch:
+            self._on_refused(record[3], error)
+
+    async def _connect(self) -> AIOKafkaProducer:
+        producer = AIOKafkaProducer(
+            **self._options,
+            enable_idempotence=True,
+            acks="all",
+            linger_ms=0,
+            max_batch_size=self._max_batch_bytes,
+        )
+        try:
+            async with asyncio.timeout(self._send_timeout_s):
+                await producer.start()
+        except (kafka_errors.KafkaError, TimeoutError, OSError) as error:
+            await _stop(producer, 1.0)
+            raise TransportError(f"no connection to Kafka for publishing: {error!r}") from error
+        return producer
+
+    async def _rebuild(self, broken: AIOKafkaProducer | None) -> None:
+        """Replace a producer that failed; only the first of those who saw it fail does."""
+        async with self._rebuilding:
+            if self._producer is not broken:
+                return
+            self._producer = None
+            if broken is not None:
+                await _stop(broken, 1.0)
+            delay_s = 0.05
+            while not self._closed or self._tasks:
+                try:
+                    self._producer = await self._connect()
+                    return
+                except TransportError as error:
+                    log.warning("no producer yet", error=str(error))
+                await asyncio.sleep(delay_s)
+                delay_s = min(delay_s * 2, 1.0)
+
+
+def _fill(builder: Any, waiting: deque[Outgoing], most: int) -> list[Outgoing]:
+    """Move records into a record batch until it is full; it takes its first record whatever the size."""
+    append = builder.append
+    count = 0
+    for key, value, headers, _, timestamp_ms in islice(waiting, most):
+        if append(timestamp=timestamp_ms, key=key, value=value, headers=headers) is None:
+            break
+        count += 1
+    builder.close()
+    take = waiting.popleft
+    return [take() for _ in range(count)]
+
+
+async def _stop(producer: AIOKafkaProducer, timeout_s: float) -> None:
+    """Stop a producer that may hang or fail doing so (idempotent batches never expire while no broker answers)."""
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(timeout_s):
+            await producer.stop()

@@ -1,0 +1,148 @@
+"""Which topics there are, with how many partitions."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import structlog
+from aiokafka import errors as kafka_errors
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.client import AIOKafkaClient
+
+from penstock.schemas.errors import TransportError
+
+log = structlog.get_logger(__name__)
+
+
+class TopicDirectory:
+    """A snapshot of every topic's partition count.
+
+    Naming a topic to a producer creates it where the broker auto-creates topics; looking it up here never does,
+    because metadata is asked for all topics at once.
+
+    Args:
+        client_options: keyword arguments for aiokafka's clients that concern the connection.
+        min_interval_s: look-ups of unknown names refresh the snapshot no more often than this.
+        timeout_s: bound on one refresh.
+    """
+
+    def __init__(self, client_options: dict[str, Any], *, min_interval_s: float = 1.0, timeout_s: float = 5.0) -> None:
+        self._options = client_options
+        self._min_interval_s = min_interval_s
+        self._timeout_s = timeout_s
+        self._client: AIOKafkaClient | None = None
+        self._counts: dict[str, int] = {}
+        self._refreshed = float("-inf")
+
+    def __repr__(self) -> str:
+        return f"<TopicDirectory of {len(self._counts)} topics>"
+
+    async def start(self) -> None:
+        """Connect and take the first snapshot.
+
+        Raises:
+            TransportError: Kafka could not be reached.
+        """
+        self._client = AIOKafkaClient(**self._options)
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await self._client.bootstrap()
+                await self._refresh()
+        except (kafka_errors.KafkaError, TimeoutError, OSError) as error:
+            await self.close()
+            raise TransportError(f"no connection to Kafka: {error!r}") from error
+
+    async def close(self) -> None:
+        """Disconnect."""
+        client, self._client = self._client, None
+        if client is not None:
+            with contextlib.suppress(Exception):
+                async with asyncio.timeout(2.0):
+                    await client.close()
+
+    def partitions(self, topic: str) -> int:
+        """Return the topic's partition count in the snapshot, 0 where it has none."""
+        return self._counts.get(topic, 0)
+
+    async def look_up(self, topics: Iterable[str]) -> None:
+        """Refresh the snapshot if one of these topics is not in it; what fails leaves it as it was."""
+        if all(topic in self._counts for topic in topics):
+            return
+        if time.monotonic() - self._refreshed < self._min_interval_s:
+            return
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await self._refresh()
+        except (kafka_errors.KafkaError, TimeoutError, OSError) as error:
+            log.warning("topics could not be listed", error=repr(error))
+
+    async def wait_for(self, topics: Iterable[str], *, timeout_s: float) -> None:
+        """Refresh until every topic is in the snapshot, or the deadline comes."""
+        wanted, deadline = list(topics), time.monotonic() + timeout_s
+        while not all(topic in self._counts for topic in wanted) and time.monotonic() < deadline:
+            self._refreshed = float("-inf")
+            await self.look_up(wanted)
+            await asyncio.sleep(0.05)
+
+    async def _refresh(self) -> None:
+        if self._client is None:
+            return
+        self._refreshed = time.monotonic()
+        cluster = await self._client.fetch_all_metadata()
+        counts = {topic: len(cluster.partitions_for_topic(topic) or ()) for topic in cluster.topics()}
+        self._counts = {topic: count for topic, count in counts.items() if count}
+
+
+async def create_topics(
+    client_options: dict[str, Any],
+    topics: Mapping[str, int],
+    *,
+    configs: Mapping[str, str] | None = None,
+    replication_factor: int = -1,
+    timeout_s: float = 15.0,
+) -> list[str]:
+    """Create topics that are not there yet.
+
+    Args:
+        client_options: keyword arguments for aiokafka's clients that concern the connection.
+        topics: name -> partitions; -1 leaves it to the broker.
+        configs: topic settings, the same for all.
+        replication_factor: -1 leaves it to the broker.
+        timeout_s: bound on the whole call.
+
+    Returns:
+        The names that were created; the others were there.
+
+    Raises:
+        TransportError: Kafka could not be reached, or refused.
+    """
+    admin = AIOKafkaAdminClient(**client_options)
+    wanted = [
+        # An empty assignment is how aiokafka is told that -1 is meant.
+        NewTopic(
+            name,
+            partitions,
+            replication_factor,
+            {} if -1 in (partitions, replication_factor) else None,
+            dict(configs or {}),
+        )
+        for name, partitions in topics.items()
+    ]
+    try:
+        async with asyncio.timeout(timeout_s):
+            await admin.start()
+            response = await admin.create_topics(wanted)
+    except (kafka_errors.KafkaError, TimeoutError, OSError) as error:
+        raise TransportError(f"topics could not be created: {error!r}") from error
+    finally:
+        with contextlib.suppress(Exception):
+            await admin.close()
+    created: list[str] = []
+    for name, code, *detail in response.topic_errors:
+        if code == 0:
+            created.append(name)
+        elif code != kafka_errors.TopicAlreadyExistsError.errno:
+            raise TransportError(f"topic {name} could not be created: {detail[0] if detail else code}")
+    return created
