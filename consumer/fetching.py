@@ -1,0 +1,145 @@
+"""The fetch loop: records from Kafka, through the intake, into the batcher, as long as the valve lets them."""
+
+import asyncio
+from collections.abc import Sequence
+
+import structlog
+from aiokafka import AIOKafkaConsumer
+from aiokafka import errors as kafka_errors
+from aiokafka.structs import TopicPartition
+
+from penstock.consumer.assignment import Assignment
+from penstock.consumer.backpressure import Valve
+from penstock.consumer.intake import Intake, RequestChunk, steps
+from penstock.consumer.outbox import Outbox
+from penstock.consumer.progress import PartitionProgress, Record
+from penstock.consumer.queue import RequestQueue
+from penstock.consumer.salvage import Salvage
+from penstock.core.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+_POLL_S = 0.2  # how long one fetch call waits for records
+
+
+class Fetching:
+    """Fetches and takes in.
+
+    Args:
+        consumer: the group's member.
+        assignment: which partitions are open.
+        intake: makes chunks of records.
+        queue: gets the chunks.
+        outbox: gets what cannot be answered.
+        valve: counts what is taken in.
+        metrics: where what is passed over is counted.
+        max_records: the most records of one fetch call.
+
+    Attributes:
+        taking_in: held while a fetch is turned into chunks; whoever drains takes it first.
+    """
+
+    def __init__(
+        self,
+        *,
+        consumer: AIOKafkaConsumer,
+        assignment: Assignment,
+        intake: Intake,
+        queue: RequestQueue,
+        outbox: Outbox,
+        valve: Valve,
+        metrics: Metrics,
+        max_records: int,
+    ) -> None:
+        self._consumer = consumer
+        self._assignment = assignment
+        self._intake = intake
+        self._queue = queue
+        self._outbox = outbox
+        self._valve = valve
+        self._metrics = metrics
+        self._max_records = max_records
+        self._salvage = Salvage(consumer, outbox)
+        self._paused: set[TopicPartition] = set()
+        self._stopping = False
+        self.taking_in = asyncio.Lock()
+
+    def __repr__(self) -> str:
+        return f"<Fetching {'stopping' if self._stopping else 'on'}, {len(self._paused)} partitions paused>"
+
+    def stop(self) -> None:
+        """End after the fetch in progress."""
+        self._stopping = True
+
+    async def run(self) -> None:
+        """Fetch until stopped.
+
+        Raises:
+            TransportError: a rebalance failed.
+        """
+        while not self._stopping:
+            if self._assignment.failure is not None:
+                raise self._assignment.failure
+            self._apply_back_pressure()
+            fetched = await self._fetch()
+            if not fetched:
+                continue
+            async with self.taking_in:
+                for place, records in fetched.items():
+                    progress = self._assignment.open.get(place)
+                    if progress is not None and not self._assignment.draining:
+                        await self._take_in(progress, records)
+
+    async def _fetch(self) -> dict[TopicPartition, list[Record]]:
+        try:
+            # Never cancelled: a cancelled getmany leaks its fetch count, and idle detection is off for good.
+            fetched: dict[TopicPartition, list[Record]] = await self._consumer.getmany(
+                timeout_ms=int(_POLL_S * 1000), max_records=self._max_records
+            )
+            return fetched
+        except (UnicodeDecodeError, kafka_errors.CorruptRecordException):
+            # One unreadable record hides every record of its fetch.
+            await self._salvage.walk(self._assignment.open)
+        except kafka_errors.KafkaError as error:
+            log.warning("fetch failed; trying again", error=repr(error))
+            await asyncio.sleep(_POLL_S)
+        return {}
+
+    async def _take_in(self, progress: PartitionProgress, records: Sequence[Record]) -> None:
+        before = progress.skipped
+        admitted = progress.admit(records)
+        if progress.skipped > before:
+            self._metrics.skipped.inc(progress.skipped - before)
+        await self._outbox.look_up_reply_topics(admitted)
+        for part in steps(admitted):
+            if progress.closed:
+                return
+            chunks, unanswerable = self._intake.take(progress, part)
+            self._admit(chunks)
+            if unanswerable:
+                for request in unanswerable:
+                    self._valve.take_in(0, request.weight)
+                self._outbox.bury(unanswerable)
+            # Decoding is the longest thing done on the loop: acknowledgements and heartbeats get their turn.
+            await asyncio.sleep(0)
+
+    def _admit(self, chunks: list[RequestChunk]) -> None:
+        for chunk in chunks:
+            weight = 0
+            for request in chunk.requests:
+                request.held_rows = request.rows
+                weight += request.weight
+            self._valve.take_in(chunk.rows, weight)
+        self._queue.add(chunks)
+
+    def _apply_back_pressure(self) -> None:
+        """Pause or resume partitions; polling goes on, so that the group does not think the worker dead."""
+        wanted = {
+            place for place, progress in self._assignment.open.items() if self._valve.held or progress.too_scattered
+        }
+        if wanted != self._paused:
+            assigned = self._consumer.assignment()
+            self._consumer.pause(*((wanted - self._paused) & assigned))
+            self._consumer.resume(*((self._paused - wanted) & assigned))
+            self._paused = wanted
+            self._metrics.paused.set(bool(wanted))

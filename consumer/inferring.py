@@ -1,0 +1,74 @@
+"""The inference loop: batches from the queue through the engine to the outbox."""
+
+import asyncio
+from collections import deque
+from typing import Final
+
+import structlog
+
+from penstock.consumer.outbox import Outbox
+from penstock.consumer.pending import PendingRequest
+from penstock.consumer.queue import RequestQueue
+from penstock.core.chunk import Batch
+from penstock.core.engine import Inference, InferenceEngine
+from penstock.schemas.errors import ErrorCode, RequestError
+
+log = structlog.get_logger(__name__)
+
+_AHEAD: Final = 2  # batches handed to the engine: one runs, one is ready
+
+
+class Inferring:
+    """Keeps the engine busy and answers what it has run.
+
+    Args:
+        queue: where batches come from.
+        engine: where they run.
+        outbox: where answers go.
+    """
+
+    def __init__(self, queue: RequestQueue, engine: InferenceEngine, outbox: Outbox) -> None:
+        self._queue = queue
+        self._engine = engine
+        self._outbox = outbox
+        self._running: deque[tuple[Batch[PendingRequest], asyncio.Future[Inference]]] = deque()
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    def __repr__(self) -> str:
+        return f"<Inferring {len(self)} batches>"
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        while True:
+            self._hand_over()
+            if not self._running:
+                await self._queue.wait()
+                continue
+            batch, future = self._running[0]
+            inference = await future
+            self._running.popleft()
+            self._hand_over()  # the engine goes on while this batch is encoded
+            if not self._retries_in_halves(batch, inference):
+                self._outbox.answer(batch, inference)
+
+    def _hand_over(self) -> None:
+        while len(self._running) < _AHEAD and (batch := self._queue.take()) is not None:
+            self._running.append((batch, self._engine.submit(batch)))
+
+    def _retries_in_halves(self, batch: Batch[PendingRequest], inference: Inference) -> bool:
+        """Find the request that makes a batch fail: put its halves back, until one request fails alone."""
+        error = inference.error
+        if error is None:
+            return False
+        chunk = batch.merged()
+        if not isinstance(error, RequestError) and sum(request.rows > 0 for request in chunk.requests) > 1:
+            self._queue.put_back(chunk.halve())
+            return True
+        code = error.code if isinstance(error, RequestError) else ErrorCode.MODEL_FAILED
+        log.warning("model failed", model=batch.key.model, code=code.value, error=repr(error))
+        for request in chunk.requests:
+            if request.rows:
+                request.fail(RequestError(code, str(error)))
+        return False

@@ -1,0 +1,184 @@
+"""The outbox: everything the worker writes, and what happens when Kafka will not take it.
+
+Each request leaves by one of three ways, and is reported as finished only when Kafka has acknowledged it: a
+reply, an error reply, or a dead letter.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import structlog
+from aiokafka import errors as kafka_errors
+
+from penstock.consumer.pending import PendingRequest, finish
+from penstock.consumer.progress import Record
+from penstock.consumer.replies import ReplyBuilder, dead_letter
+from penstock.consumer.routes import ReplyRouter
+from penstock.consumer.settings import WorkerSettings
+from penstock.core.chunk import Batch
+from penstock.core.engine import Inference
+from penstock.core.metrics import Metrics
+from penstock.schemas import headers as h
+from penstock.schemas.errors import ErrorCode, RequestError, TransportError
+from penstock.transport.publisher import Outgoing, RecordPublisher
+from penstock.transport.topics import TopicDirectory, create_topics
+
+log = structlog.get_logger(__name__)
+
+_NAMING_HEADERS: Final = frozenset({h.REPLY_TOPIC, h.SPRING_REPLY_TOPIC, h.FASTSTREAM_REPLY_TO})
+_RETRY_S: Final = 1.0
+_OVERHEAD: Final = 1024  # bytes of a reply's key and headers, and of the batch around it
+
+
+class Outbox:
+    """Publishes outcomes and reports their acknowledgement.
+
+    Args:
+        settings: topics and sizes.
+        client_options: keyword arguments for aiokafka's clients that concern the connection.
+        directory, router: where answers may go.
+        metrics: where outcomes are counted.
+        on_finished: called with the rows and bytes of requests whose outcome Kafka has acknowledged.
+    """
+
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        client_options: dict[str, Any],
+        *,
+        directory: TopicDirectory,
+        router: ReplyRouter,
+        metrics: Metrics,
+        on_finished: Callable[[int, int], None],
+    ) -> None:
+        self._settings = settings
+        self._options = client_options
+        self._directory = directory
+        self._router = router
+        self._metrics = metrics
+        self._on_finished = on_finished
+        self._builder = ReplyBuilder(settings.max_reply_bytes)
+        self._publisher = RecordPublisher(
+            client_options,
+            on_acked=self._acked,
+            on_refused=self._refused,
+            max_batch_bytes=settings.max_reply_bytes + _OVERHEAD,
+        )
+        self._burials: set[asyncio.Task[None]] = set()
+        self._buried = 0  # dead letters not yet handed to the publisher
+
+    def __repr__(self) -> str:
+        return f"<Outbox {self._publisher!r} dead letters waiting={self._buried}>"
+
+    @property
+    def pending(self) -> int:
+        """Records whose acknowledgement is awaited."""
+        return self._publisher.pending + self._buried
+
+    async def start(self) -> None:
+        """Connect.
+
+        Raises:
+            TransportError: Kafka could not be reached.
+        """
+        await self._publisher.start()
+
+    async def close(self, timeout_s: float) -> None:
+        """Flush and disconnect by the deadline."""
+        for task in list(self._burials):
+            task.cancel()
+        await self._publisher.close(timeout_s)
+
+    async def look_up_reply_topics(self, records: Sequence[Record]) -> None:
+        """Make sure that the directory knows the reply topics which records name and the service may answer to."""
+        named = {
+            value.decode(errors="replace")
+            for record in records
+            if record.headers
+            for name, value in record.headers
+            if name in _NAMING_HEADERS and value
+        }
+        if named:
+            await self._directory.look_up({topic for topic in named if self._settings.may_reply_to(topic)})
+
+    def answer(self, batch: Batch[PendingRequest], inference: Inference) -> None:
+        """Publish the replies of a batch."""
+        for (topic, partition), records in self._builder.build(batch, inference).items():
+            self._publisher.add(topic, partition, records)
+        self._count(batch, inference)
+
+    def bury(self, requests: list[PendingRequest]) -> None:
+        """Write dead letters for requests that cannot be answered."""
+        self._buried += len(requests)
+        task = asyncio.get_running_loop().create_task(self._bury(requests))
+        self._burials.add(task)
+        task.add_done_callback(self._burials.discard)
+
+    async def _bury(self, requests: list[PendingRequest]) -> None:
+        by_topic: dict[str, list[PendingRequest]] = {}
+        for request in requests:
+            by_topic.setdefault(self._dead_letter_topic(request), []).append(request)
+        for topic, dead in by_topic.items():
+            count = await self._partitions_of(topic)
+            for request in dead:
+                reason = request.error.code if request.error else ErrorCode.UNREADABLE
+                self._metrics.dead_letters.labels(reason.value).inc()
+                record: Outgoing = dead_letter(request, self._settings.group_id)
+                self._publisher.add(topic, request.progress.place.partition % count, [record])
+                self._buried -= 1
+
+    async def _partitions_of(self, topic: str) -> int:
+        """Return the partition count of a dead-letter topic, having made it if need be; waits as long as it takes.
+
+        Until the topic is there the requests stay unfinished and their offsets do not move.
+        """
+        while not (count := self._directory.partitions(topic)):
+            try:
+                if await create_topics(self._options, {topic: -1}):
+                    log.warning("dead-letter topic created", topic=topic)
+            except TransportError as error:
+                log.error("dead letters cannot be written; trying again", topic=topic, error=str(error))
+                await asyncio.sleep(_RETRY_S)
+            await self._directory.look_up([topic])
+            if not self._directory.partitions(topic):
+                await asyncio.sleep(_RETRY_S)
+        return count
+
+    def _dead_letter_topic(self, request: PendingRequest) -> str:
+        return self._settings.dead_letter_topic or f"{request.progress.place.topic}-dlt"
+
+    def _acked(self, requests: list[PendingRequest], took_s: float) -> None:
+        self._metrics.publish_seconds.observe(took_s)
+        self._on_finished(*finish(requests))
+
+    def _refused(self, request: PendingRequest, error: Exception) -> None:
+        """Find another way out for a request whose outcome Kafka will not take."""
+        first_time = request.error is None
+        if first_time and not isinstance(error, kafka_errors.TopicAuthorizationFailedError):
+            route = request.route or self._router.default_route(request.progress.place.partition)
+            if route is not None and self._directory.partitions(route[0]):
+                reply = self._builder.error_reply(request, RequestError(ErrorCode.REPLY_TOO_LARGE, _explain(error)))
+                self._publisher.add(*route, [reply])
+                return
+        request.error = request.error or RequestError(ErrorCode.REPLY_FORBIDDEN, _explain(error))
+        self.bury([request])
+
+    def _count(self, batch: Batch[PendingRequest], inference: Inference) -> None:
+        model = batch.key.model
+        good = 0
+        for request in batch.requests:
+            if request.error is None:
+                good += 1
+            else:
+                self._metrics.requests.labels(model, request.error.code.value).inc()
+        if good:
+            self._metrics.requests.labels(model, "ok").inc(good)
+        if batch.rows:
+            self._metrics.batch_rows.labels(model).observe(batch.rows)
+            self._metrics.queue_seconds.observe(inference.waited_s)
+            self._metrics.inference_seconds.labels(model).observe(inference.ran_s)
+
+
+def _explain(error: Exception) -> str:
+    return f"the reply topic does not take the reply: {type(error).__name__}"

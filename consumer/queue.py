@@ -1,0 +1,53 @@
+"""The batcher, with the event that wakes whoever waits for it."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Iterable
+
+from penstock.consumer.pending import PendingRequest
+from penstock.core.batcher import MicroBatcher
+from penstock.core.chunk import Batch, Chunk
+
+
+class RequestQueue:
+    """Joins the fetch loop to the inference loop.
+
+    Args:
+        batcher: decides what runs next.
+    """
+
+    def __init__(self, batcher: MicroBatcher[PendingRequest]) -> None:
+        self._batcher = batcher
+        self._added = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._batcher)
+
+    def __repr__(self) -> str:
+        return f"<RequestQueue {self._batcher!r}>"
+
+    def add(self, chunks: Iterable[Chunk[PendingRequest]]) -> None:
+        """Queue chunks and wake the inference loop."""
+        self._batcher.add(chunks)
+        self._added.set()
+
+    def put_back(self, chunks: Iterable[Chunk[PendingRequest]]) -> None:
+        """Put parts of a failed batch back at the head."""
+        self._batcher.put_back(chunks)
+
+    def take(self) -> Batch[PendingRequest] | None:
+        """Take the next batch if one is due."""
+        return self._batcher.take(time.monotonic())
+
+    def clear(self) -> list[PendingRequest]:
+        """Forget what is queued and return it."""
+        return self._batcher.clear()
+
+    async def wait(self) -> None:
+        """Wait until something is added, or until what is there is due."""
+        self._added.clear()
+        due = self._batcher.next_due()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(None if due is None else max(0.0, due - time.monotonic())):
+                await self._added.wait()

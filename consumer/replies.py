@@ -1,0 +1,127 @@
+"""Outcomes become records: replies with their provenance, error replies, dead letters."""
+
+from typing import Final
+
+import structlog
+
+from penstock.consumer.pending import PendingRequest, Route
+from penstock.core.chunk import Batch
+from penstock.core.engine import Inference
+from penstock.schemas import headers as h
+from penstock.schemas.errors import ErrorCode, RequestError
+from penstock.schemas.headers import Header
+from penstock.schemas.replies import BatchEncoder, encode_error
+from penstock.transport.publisher import Outgoing
+
+log = structlog.get_logger(__name__)
+
+_JSON: Final[Header] = (h.CONTENT_TYPE, h.JSON_TYPE.encode())
+_RAW: Final[Header] = (h.CONTENT_TYPE, h.RAW_TYPE.encode())
+NO_EPOCH: Final[Header] = (h.EPOCH, b"-1")  # no control command is in force
+
+
+class ReplyBuilder:
+    """Builds the records that answer a batch.
+
+    Args:
+        max_reply_bytes: a larger reply becomes REPLY_TOO_LARGE.
+    """
+
+    def __init__(self, max_reply_bytes: int) -> None:
+        self._max_reply_bytes = max_reply_bytes
+        self.epoch: Header = NO_EPOCH
+
+    def build(self, batch: Batch[PendingRequest], inference: Inference) -> dict[Route, list[Outgoing]]:
+        """Answer every request of a batch that ran, in order, grouped by where the answers go."""
+        requests = batch.requests
+        values = self._values(batch, requests, inference)
+        shared = self._shared_headers(inference)
+        grouped: dict[Route, list[Outgoing]] = {}
+        for request, value in zip(requests, values, strict=True):
+            error = request.error or (value if isinstance(value, RequestError) else None)
+            if error is not None or isinstance(value, RequestError):
+                record = self.error_reply(request, error or _no_output())
+            elif len(value) > self._max_reply_bytes:
+                record = self.error_reply(request, _too_large(len(value)))
+            else:
+                source = (h.SOURCE, b"%s%d" % (request.progress.source, request.record.offset))
+                tail = shared[1] if request.envelope.raw else shared[0]
+                record = (request.record.key, value, [*request.envelope.echo, source, *tail], request, None)
+            if request.route is not None:
+                grouped.setdefault(request.route, []).append(record)
+        return grouped
+
+    def error_reply(self, request: PendingRequest, error: RequestError) -> Outgoing:
+        """Build the reply that says why there is no answer."""
+        request.error = error
+        source = (h.SOURCE, b"%s%d" % (request.progress.source, request.record.offset))
+        code = (h.ERROR, error.code.value.encode())
+        headers = [*request.envelope.echo, source, code, self.epoch, _JSON]
+        return request.record.key, encode_error(error, request.id), headers, request, None
+
+    def _shared_headers(self, inference: Inference) -> tuple[tuple[Header, ...], tuple[Header, ...]]:
+        """Return what every JSON reply, and every raw reply, of the batch says."""
+        model = inference.model
+        if model is None:
+            return (), ()
+        ran = (h.MODEL, f"{model.name}@{model.version}".encode())
+        return (ran, self.epoch, _JSON), (ran, self.epoch, _RAW)
+
+    def _values(
+        self, batch: Batch[PendingRequest], requests: list[PendingRequest], inference: Inference
+    ) -> list[bytes | RequestError]:
+        model = inference.model
+        if model is None or not inference.outputs:
+            return [request.error or _no_output() for request in requests]
+        encoder = BatchEncoder(model.name, model.version, inference.outputs, batched=model.signature.batched)
+        plain = batch.uniform and not any(request.outputs or request.envelope.raw for request in requests)
+        if plain:
+            return encoder.encode_rows([request.id for request in requests])
+        values: list[bytes | RequestError] = []
+        row = 0
+        for request in requests:
+            values.append(_encode(encoder, request, row))
+            row += request.rows
+        return values
+
+
+def _encode(encoder: BatchEncoder, request: PendingRequest, row: int) -> bytes | RequestError:
+    if request.error is not None:
+        return request.error
+    try:
+        if request.envelope.raw:
+            return encoder.encode_raw(row, request.rows, request.envelope.output)
+        return encoder.encode(row, request.rows, request.id, request.outputs)
+    except RequestError as error:
+        return error
+
+
+def _no_output() -> RequestError:
+    return RequestError(ErrorCode.MODEL_FAILED, "the model gave no output")
+
+
+def _too_large(size: int) -> RequestError:
+    return RequestError(ErrorCode.REPLY_TOO_LARGE, f"the reply has {size} bytes, more than the reply topic takes")
+
+
+def dead_letter(request: PendingRequest, group: str) -> Outgoing:
+    """Build the dead letter of a request that cannot be answered: its payload, with the reason in headers.
+
+    The `kafka_dlt-` headers are those of Spring's DeadLetterPublishingRecoverer (KafkaHeaders.java), so that its
+    tools read them; numbers are big-endian.
+    """
+    record, place = request.record, request.progress.place
+    error = request.error or _no_output()
+    headers: list[Header] = [
+        *record.headers,
+        ("kafka_dlt-original-topic", place.topic.encode()),
+        ("kafka_dlt-original-partition", place.partition.to_bytes(4, "big")),
+        ("kafka_dlt-original-offset", record.offset.to_bytes(8, "big")),
+        ("kafka_dlt-original-timestamp", record.timestamp.to_bytes(8, "big", signed=True)),
+        ("kafka_dlt-original-consumer-group", group.encode()),
+        ("kafka_dlt-exception-fqcn", b"penstock." + error.code.value.encode()),
+        ("kafka_dlt-exception-message", error.message.encode()),
+        (h.REASON, error.code.value.encode()),
+        (h.SOURCE, b"%s%d" % (request.progress.source, record.offset)),
+    ]
+    return record.key, record.value, headers, request, None

@@ -1,0 +1,167 @@
+"""The worker's own section, and the root that puts all sections together."""
+
+import re
+from fnmatch import fnmatchcase
+from typing import Final, Literal
+
+from pydantic import BaseModel, Field, ValidationInfo, field_validator
+from pydantic_settings import SettingsConfigDict
+
+from penstock.core.configuration import Settings
+from penstock.core.settings import (
+    SECTION,
+    BatchingSettings,
+    HttpSettings,
+    LimitsSettings,
+    LogSettings,
+    ModelsSettings,
+)
+from penstock.transport.settings import KafkaSettings
+
+# Kafka's rule: org.apache.kafka.common.internals.Topic, LEGAL_CHARS and MAX_NAME_LENGTH.
+_TOPIC: Final = re.compile(r"[a-zA-Z0-9._-]{1,249}")
+_TOPIC_GLOB: Final = re.compile(r"[a-zA-Z0-9._*?-]{1,249}")
+
+
+def _check_topic(name: str, legal: re.Pattern[str] = _TOPIC) -> None:
+    if not legal.fullmatch(name) or name in (".", ".."):
+        raise ValueError(f"{name!r} is no topic name: 1 to 249 of letters, digits, '.', '_' and '-'")
+
+
+class WorkerSettings(BaseModel):
+    """What a worker reads, where it answers, and how much it holds."""
+
+    model_config = SECTION
+
+    request_topics: tuple[str, ...] = Field(min_length=1, description="Topics that requests are read from.")
+    reply_topic: str = Field(description="Topic of the replies to requests that name none.")
+    allowed_reply_topics: tuple[str, ...] = Field(
+        default=(),
+        description="Other topics a request may name for its reply; * and ? are allowed, as in replies.*.",
+    )
+    dead_letter_topic: str | None = Field(
+        default=None,
+        description="Topic of the records that no reply can be sent to; by default the request topic's name with -dlt.",
+    )
+    group_id: str = Field(min_length=1, max_length=249, description="Consumer group that shares the requests.")
+    processes: int = Field(
+        default=1, ge=1, le=1024, description="Worker processes on this machine; one for each core to use."
+    )
+    check_crcs: bool = Field(default=True, description="Verify the checksum of every batch that is read.")
+    auto_offset_reset: Literal["earliest", "latest"] = Field(
+        default="earliest", description="Where a group without committed offsets begins."
+    )
+    fetch_max_records: int = Field(
+        default=2000, ge=1, le=100_000, description="The most records taken from the client at once."
+    )
+    session_timeout_s: float = Field(
+        default=10.0,
+        ge=1.0,
+        le=1800.0,  # the broker's group.max.session.timeout.ms; its group.min.session.timeout.ms is 6 s
+        description="Seconds without a heartbeat after which the group takes a worker for dead.",
+    )
+    heartbeat_interval_s: float = Field(
+        default=0.5,
+        ge=0.05,
+        le=600.0,
+        description="Seconds between heartbeats; also how soon a rebalance is noticed.",
+    )
+    drain_timeout_s: float = Field(
+        default=5.0,
+        ge=0.0,
+        le=300.0,
+        description="Seconds to finish what is in flight when partitions are revoked.",
+    )
+    shutdown_timeout_s: float = Field(
+        default=30.0,
+        ge=0.0,
+        le=3600.0,
+        description="Seconds to finish what is in flight when the worker stops.",
+    )
+    commit_interval_s: float = Field(
+        default=0.1,
+        ge=0.0,
+        le=60.0,
+        description="Seconds between commits. What lies between is repeated after a crash.",
+    )
+    max_buffered_bytes: int = Field(
+        default=64 * 1024 * 1024,
+        ge=1024 * 1024,  # less than one record of Kafka's default size would stall
+        description="Bytes of requests held; beyond it, reading pauses.",
+    )
+    max_buffered_rows: int = Field(
+        default=50_000, ge=1, description="Rows of requests held; beyond it, reading pauses."
+    )
+    resume_fraction: float = Field(
+        default=0.5,
+        gt=0.0,
+        lt=1.0,
+        description="Reading resumes when what is held falls to this part of the bounds.",
+    )
+    max_reply_bytes: int = Field(
+        default=1_000_000,
+        ge=1024,  # an error reply must always fit
+        le=2**31 - 1,
+        description="Bytes of a reply; a larger one becomes an error reply. Keep it below the topic's limit.",
+    )
+
+    @field_validator("request_topics")
+    @classmethod
+    def _request_topics(cls, topics: tuple[str, ...]) -> tuple[str, ...]:
+        for topic in topics:
+            _check_topic(topic)
+            if topics.count(topic) > 1:
+                raise ValueError(f"{topic!r} is there twice")
+        return topics
+
+    @field_validator("reply_topic", "dead_letter_topic")
+    @classmethod
+    def _written_topic(cls, topic: str | None, info: ValidationInfo) -> str | None:
+        if topic is None:
+            return None
+        _check_topic(topic)
+        if topic in info.data.get("request_topics", ()):
+            raise ValueError(f"{topic!r} is a request topic: the worker would read what it writes")
+        if info.field_name == "dead_letter_topic" and topic == info.data.get("reply_topic"):
+            raise ValueError(f"{topic!r} is the reply topic: clients would read dead letters as replies")
+        return topic
+
+    @field_validator("allowed_reply_topics")
+    @classmethod
+    def _allowed_topics(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in patterns:
+            _check_topic(pattern, _TOPIC_GLOB)
+        return patterns
+
+    @field_validator("heartbeat_interval_s")
+    @classmethod
+    def _several_heartbeats(cls, interval_s: float, info: ValidationInfo) -> float:
+        session_s = info.data.get("session_timeout_s")
+        if session_s is not None and interval_s >= session_s / 3:
+            # Kafka's own advice: two heartbeats may be lost before the session is.
+            raise ValueError(f"must be less than a third of session_timeout_s, which is {session_s:g}")
+        return interval_s
+
+    def may_reply_to(self, topic: str) -> bool:
+        """Tell whether a request may have its reply sent to a topic.
+
+        A topic that this worker reads, or its dead-letter topic, is refused whatever the patterns say: a
+        reply there would come back as a request, for ever.
+        """
+        if topic in self.request_topics or topic == self.dead_letter_topic:
+            return False
+        return topic == self.reply_topic or any(fnmatchcase(topic, glob) for glob in self.allowed_reply_topics)
+
+
+class ServiceSettings(Settings):
+    """All settings of `penstock worker`; see `penstock.core.configuration.load`."""
+
+    model_config = SettingsConfigDict(title="Penstock")
+
+    kafka: KafkaSettings = Field(default_factory=KafkaSettings, description="The connection to the cluster.")
+    worker: WorkerSettings = Field(description="What a worker reads, where it answers, and how much it holds.")
+    models: ModelsSettings = Field(description="Which models are served, and how they run.")
+    batching: BatchingSettings = Field(default_factory=BatchingSettings, description="How requests are gathered.")
+    limits: LimitsSettings = Field(default_factory=LimitsSettings, description="How large a request may be.")
+    http: HttpSettings = Field(default_factory=HttpSettings, description="Where health and metrics are served.")
+    log: LogSettings = Field(default_factory=LogSettings, description="What is logged, and in which form.")
