@@ -1,0 +1,184 @@
+"""The exchange: requests out, replies in, each answer to its call.
+
+A call is a record on the request topic with a correlation id and the place of the reply; the reply is found by
+that id on the client's reply partition. Nothing is decoded that is not this client's.
+"""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from typing import Any
+
+from aiokafka.structs import TopicPartition
+
+from penstock.producer.calls import Call, Calls
+from penstock.producer.prediction import Prediction, read_prediction
+from penstock.producer.replies import ReplyReader
+from penstock.producer.requests import PartitionChooser
+from penstock.schemas import headers as h
+from penstock.schemas.errors import ClientClosed, RequestTimeout, ServiceError, TransportError
+from penstock.schemas.headers import Header
+from penstock.transport.publisher import RecordPublisher
+from penstock.transport.settings import KafkaSettings
+from penstock.transport.topics import TopicDirectory
+
+
+class Exchange:
+    """Sends requests and finds their replies.
+
+    Args:
+        kafka: the connection.
+        request_topic, reply_topic: where requests go and replies come.
+        reply_partition: of the reply topic; None takes any.
+        max_in_flight: calls beyond it wait for their turn.
+    """
+
+    def __init__(
+        self,
+        kafka: KafkaSettings,
+        *,
+        request_topic: str,
+        reply_topic: str,
+        reply_partition: int | None,
+        max_in_flight: int,
+    ) -> None:
+        self._kafka = kafka
+        self._options = kafka.client_options()
+        self._request_topic = request_topic
+        self._reply_topic = reply_topic
+        self._reply_partition = reply_partition
+        self._max_in_flight = max_in_flight
+        self.calls = Calls()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._directory = TopicDirectory(self._options)
+        self._publisher = RecordPublisher(self._options, on_acked=self._acked, on_refused=self._refused)
+        self._reader: ReplyReader | None = None
+        self._address: tuple[Header, ...] = ()
+        self._spread = PartitionChooser(1)
+        self.state = "new"
+
+    def __repr__(self) -> str:
+        return f"<Exchange {self.state} {self._request_topic} -> {self._reply_topic} {self.calls!r}>"
+
+    async def start(self) -> None:
+        """Connect. Returns when the position on the reply partition is known, so that no answer can be missed.
+
+        Raises:
+            TransportError: Kafka cannot be reached, or a topic does not exist.
+        """
+        try:
+            await self._directory.start()
+            self._spread = PartitionChooser(self._require(self._request_topic))
+            count = self._require(self._reply_topic)
+            partition = random.randrange(count) if self._reply_partition is None else self._reply_partition
+            if not 0 <= partition < count:
+                raise TransportError(f"topic {self._reply_topic} has no partition {partition}; it has {count}")
+            place = TopicPartition(self._reply_topic, partition)
+            self._address = (
+                (h.REPLY_TOPIC, place.topic.encode()),
+                (h.REPLY_PARTITION, str(place.partition).encode()),
+            )
+            self._reader = ReplyReader(
+                self._options, place, self._on_reply, start_timeout_s=self._kafka.request_timeout_s
+            )
+            await self._reader.start()
+            await self._publisher.start()
+        except BaseException:
+            await self.close()
+            raise
+        self.state = "open"
+
+    async def close(self) -> None:
+        """Disconnect. Calls in flight end with `ClientClosed`; their requests may still be served."""
+        self.state = "closed"
+        self.calls.fail_all(lambda: ClientClosed("the client was closed while the call was in flight"))
+        self._room.set()
+        if self._reader is not None:
+            await self._reader.close()
+        await self._publisher.close(1.0)
+        await self._directory.close()
+
+    def send(
+        self, value: bytes, headers: Sequence[Header], key: bytes | str | None, limit_s: float, index: int | None
+    ) -> "asyncio.Future[Prediction]":
+        """Publish one request; the future gets the answer."""
+        if self.state != "open":
+            raise ClientClosed("the client is not open: use `async with`, or await start()")
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Prediction] = loop.create_future()
+        correlation, call = self.calls.open(future, index)
+        call.timer = loop.call_later(limit_s, self._expire, correlation, limit_s)
+        future.add_done_callback(lambda _: self._ended(correlation))
+        key_bytes = key.encode() if isinstance(key, str) else key
+        record = (key_bytes, value, [(h.ID, correlation), *headers, *self._address], correlation, None)
+        self._publisher.add(self._request_topic, self._spread.choose(key_bytes), [record])
+        if len(self.calls) >= self._max_in_flight:
+            self._room.clear()
+        return future
+
+    async def wait_for_room(self, limit_s: float) -> None:
+        """Wait until another call may be in flight.
+
+        Raises:
+            RequestTimeout: there was none in time.
+        """
+        if self._room.is_set():
+            return
+        try:
+            async with asyncio.timeout(limit_s):
+                while not self._room.is_set():
+                    await self._room.wait()
+        except TimeoutError:
+            raise RequestTimeout(f"{self._max_in_flight} calls were in flight for {limit_s:g} s") from None
+
+    def _on_reply(self, record: Any) -> None:
+        headers = dict(record.headers)
+        correlation = headers.get(h.ID)
+        if correlation is None or not self.calls.is_ours(correlation):
+            return
+        call = self.calls.close(correlation)
+        if call is None or call.future.done():
+            return
+        try:
+            call.future.set_result(read_prediction(record.value, headers, correlation, call.index))
+        except (ServiceError, TransportError) as error:
+            call.future.set_exception(error)
+
+    def _ended(self, correlation: bytes) -> None:
+        """Forget a call whose caller has its answer, or was cancelled."""
+        if self.calls.get(correlation) is not None:
+            self.calls.close(correlation)
+        if len(self.calls) < self._max_in_flight:
+            self._room.set()
+
+    def _expire(self, correlation: bytes, limit_s: float) -> None:
+        call = self.calls.get(correlation)
+        if call is not None:
+            self.calls.fail(correlation, RequestTimeout(self._why_late(call, limit_s)))
+
+    def _why_late(self, call: Call, limit_s: float) -> str:
+        if not call.acked:
+            return f"Kafka did not acknowledge the request within {limit_s:g} s; no broker may be reachable"
+        return (
+            f"no reply within {limit_s:g} s; the request is on topic {self._request_topic}. "
+            f"Is a worker reading it, and may it answer to {self._reply_topic}?"
+        )
+
+    def _acked(self, correlations: list[bytes], _: float) -> None:
+        for correlation in correlations:
+            call = self.calls.get(correlation)
+            if call is not None:
+                call.acked = True
+
+    def _refused(self, correlation: bytes, error: Exception) -> None:
+        failure = TransportError(f"Kafka refused the request: {error!r}")
+        failure.__cause__ = error
+        self.calls.fail(correlation, failure)
+
+    def _require(self, topic: str) -> int:
+        count = self._directory.partitions(topic)
+        if not count:
+            servers = ",".join(self._kafka.bootstrap_servers)
+            raise TransportError(f"topic {topic} does not exist on {servers}")
+        return count

@@ -1,0 +1,63 @@
+"""What a call returns."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from penstock.schemas import headers as h
+from penstock.schemas.errors import TransportError
+from penstock.schemas.replies import read_reply
+from penstock.schemas.tensors import Array
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The answer to one request.
+
+    Attributes:
+        model, version: what ran.
+        outputs: name -> array, shape and dtype as the service declared.
+        id: the correlation id of the request.
+        source: `topic/partition/offset` of the request, which identifies the answer for good.
+        epoch: offset of the control command in force when it ran, -1 for none.
+        index: the input's place, from `predict_many`; None otherwise.
+    """
+
+    model: str
+    version: str | None
+    outputs: dict[str, Array] = field(repr=False)
+    id: str
+    source: str
+    epoch: int
+    index: int | None = None
+
+    def __getitem__(self, name: str) -> Array:
+        """Return an output by its name."""
+        return self.outputs[name]
+
+
+def read_prediction(value: bytes, headers: Mapping[str, bytes], correlation: bytes, index: int | None) -> Prediction:
+    """Read a reply.
+
+    Args:
+        value: the record's value.
+        headers: the record's headers.
+        correlation: the id of the call that it answers.
+        index: the call's place in `predict_many`.
+
+    Raises:
+        ServiceError: it is an error reply.
+        TransportError: it is no reply at all.
+    """
+    try:
+        reply = read_reply(value)
+    except ValueError as error:
+        raise TransportError(str(error)) from error
+    return Prediction(
+        reply.model,
+        reply.version,
+        reply.outputs,
+        id=correlation.decode(),
+        source=headers.get(h.SOURCE, b"").decode(errors="replace"),
+        epoch=int(headers.get(h.EPOCH, b"-1")),
+        index=index,
+    )

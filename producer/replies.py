@@ -1,0 +1,100 @@
+"""The reading side of a client: replies from one partition, without a group, committed ones only."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import Any, Final
+
+import structlog
+from aiokafka import AIOKafkaConsumer
+from aiokafka import errors as kafka_errors
+from aiokafka.structs import TopicPartition
+
+from penstock.schemas.errors import TransportError
+
+log = structlog.get_logger(__name__)
+
+_POLL_MS: Final = 200
+_PAUSE_S: Final = 0.2
+
+
+class ReplyReader:
+    """Reads one reply partition from its end at start.
+
+    Args:
+        client_options: keyword arguments for aiokafka's clients that concern the connection.
+        place: the partition.
+        on_record: called with each record.
+        start_timeout_s: bound on resolving the position.
+    """
+
+    def __init__(
+        self,
+        client_options: dict[str, Any],
+        place: TopicPartition,
+        on_record: Callable[[Any], None],
+        *,
+        start_timeout_s: float,
+    ) -> None:
+        self._place = place
+        self._on_record = on_record
+        self._start_timeout_s = start_timeout_s
+        # Nothing is committed and nobody else is asked: whoever reads a reply decides by its headers.
+        self._consumer = AIOKafkaConsumer(
+            **client_options,
+            group_id=None,
+            enable_auto_commit=False,
+            isolation_level="read_committed",
+            auto_offset_reset="earliest",  # if the log was cut under us, better read too much than miss a reply
+        )
+        self._task: asyncio.Task[None] | None = None
+
+    def __repr__(self) -> str:
+        return f"<ReplyReader {self._place.topic}/{self._place.partition}>"
+
+    async def start(self) -> None:
+        """Find the partition's end and read from there: a reply to a later request cannot be missed.
+
+        Raises:
+            TransportError: the position could not be resolved by the deadline.
+        """
+        try:
+            async with asyncio.timeout(self._start_timeout_s):
+                await self._consumer.start()
+                self._consumer.assign([self._place])
+                end = (await self._consumer.end_offsets([self._place]))[self._place]
+                self._consumer.seek(self._place, end)
+        except (kafka_errors.KafkaError, TimeoutError, OSError) as error:
+            await self.close()
+            raise TransportError(f"the end of {self._place.topic} could not be found: {error!r}") from error
+        self._task = asyncio.create_task(self._read(), name="penstock-replies")
+
+    async def close(self) -> None:
+        """Stop reading and disconnect."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(2.0):
+                await self._consumer.stop()
+
+    async def _read(self) -> None:
+        most: int | None = None
+        while True:
+            try:
+                fetched = await self._consumer.getmany(self._place, timeout_ms=_POLL_MS, max_records=most)
+                most = None
+            except (UnicodeDecodeError, kafka_errors.CorruptRecordException):
+                # Somebody's record on the shared partition cannot be read and would hide all after it: go on one
+                # by one, and step over the record that fails alone.
+                if most == 1:
+                    log.warning("unreadable record passed over", topic=self._place.topic)
+                    self._consumer.seek(self._place, await self._consumer.position(self._place) + 1)
+                most = 1
+                continue
+            except kafka_errors.KafkaError as error:
+                log.warning("replies cannot be read; trying again", error=repr(error))
+                await asyncio.sleep(_PAUSE_S)
+                continue
+            for record in fetched.get(self._place, ()):
+                self._on_record(record)
