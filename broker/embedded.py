@@ -11,15 +11,15 @@ from typing import Any
 
 from penstock.broker.access import allow
 from penstock.broker.cache import write_atomically
-from penstock.broker.errors import BrokerError, BrokerStartError, PortTakenError
+from penstock.broker.errors import BrokerError, PortTakenError
+from penstock.broker.formation import node_specs, start_together
 from penstock.broker.formatting import format_nodes
 from penstock.broker.jars import DEFAULT_VERSION, checked_version, resolve_jars
 from penstock.broker.java import find_java
 from penstock.broker.jvm import Jvm
 from penstock.broker.node import KafkaNode
-from penstock.broker.ports import check_free, free_ports
-from penstock.broker.properties import ADMIN, NodeSpec, render, server_properties
-from penstock.broker.ready import wait_for_nodes
+from penstock.broker.ports import check_free
+from penstock.broker.properties import ADMIN, render, server_properties
 from penstock.broker.storage import claimed, new_cluster, open_cluster
 
 _PORT_ATTEMPTS = 3
@@ -203,7 +203,7 @@ class EmbeddedKafka:
         for attempt in range(_PORT_ATTEMPTS):
             self.nodes = await self._make_nodes(jvm)
             try:
-                await self._start_together(deadline)
+                await start_together(self.nodes, self.security(), deadline)
             except PortTakenError as error:
                 # A free port was taken between our look and the broker's: look again.
                 given = range(self._port, self._port + self.cluster.nodes) if self._port is not None else ()
@@ -213,7 +213,7 @@ class EmbeddedKafka:
             return
 
     async def _make_nodes(self, jvm: Jvm) -> tuple[KafkaNode, ...]:
-        specs = self._specs()
+        specs = node_specs(self.data_dir, self.cluster.nodes, self._port)
         nodes = []
         for spec in specs:
             home = spec.data_dir.parent
@@ -231,37 +231,3 @@ class EmbeddedKafka:
             )
         await format_nodes(jvm, self.cluster, specs)
         return tuple(nodes)
-
-    def _specs(self) -> list[NodeSpec]:
-        count = self.cluster.nodes
-        if self._port is None:
-            found = free_ports(2 * count)
-            ports, controllers = found[:count], found[count:]
-        else:
-            ports = list(range(self._port, self._port + count))
-            controllers = free_ports(count, avoid=frozenset(ports))
-        return [
-            NodeSpec(
-                node_id=index + 1,
-                port=ports[index],
-                controller_port=controllers[index],
-                data_dir=self.data_dir / f"node-{index + 1}" / "kafka",
-            )
-            for index in range(count)
-        ]
-
-    async def _start_together(self, deadline: float) -> None:
-        tasks = [asyncio.create_task(node.start(timeout_s=deadline - time.monotonic())) for node in self.nodes]
-        try:
-            await asyncio.gather(*tasks)
-            everyone = {node.node_id for node in self.nodes}
-            for node in self.nodes:
-                if not await wait_for_nodes(node.spec.port, everyone, self.security(), deadline):
-                    what = f"node {node.node_id} did not find all {len(everyone)} nodes in time"
-                    raise BrokerStartError(what, await asyncio.to_thread(node.log_tail))
-        except BaseException:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await asyncio.gather(*(node.kill() for node in self.nodes))
-            raise
