@@ -15,16 +15,19 @@ ARGS ?=
 unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format lock clean python demo-environment test-environment
+.PHONY: help demo test bench lint format lock clean python demo-environment test-environment
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
-demo: demo-environment ## Start a broker and two workers, send requests, switch a version under load
+demo: demo-environment ## A real Kafka, a trained model, two workers, every answer compared
 	@.venv/bin/penstock demo $(ARGS)
 
 test: test-environment ## Run every test, against a real broker that starts by itself
 	@.venv/bin/python -m pytest $(ARGS)
+
+bench: test-environment ## Compare the worker with a hand-written loop on librdkafka, in one run
+	@.venv/bin/python -m benchmarks.compare $(ARGS)
 
 # The folders become packages only when they are installed, so the type checker gets what a wheel holds; the names
 # in its report are turned back into those of the repository.

@@ -1,1 +1,1 @@
-"""x."""
+"""The `penstock` command."""

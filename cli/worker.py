@@ -35,11 +35,14 @@ def worker(  # noqa: PLR0917 - typer makes options of them, never positional
 
     The first Ctrl-C or SIGTERM answers what was taken in and stops; a second one stops at once.
     """
+    import structlog
+
     from penstock.consumer import logs
     from penstock.consumer.service import Service
     from penstock.consumer.settings import ServiceSettings
     from penstock.consumer.supervisor import Supervisor
     from penstock.core.configuration import load
+    from penstock.schemas.errors import PenstockError
 
     overrides: dict[str, object] = {
         "kafka.bootstrap_servers": bootstrap_servers,
@@ -60,7 +63,13 @@ def worker(  # noqa: PLR0917 - typer makes options of them, never positional
         command = ["-m", "penstock.cli.main", *sys.argv[1:]]
         raise typer.Exit(asyncio.run(Supervisor(loaded, command).run()))
     service_of = Service(loaded, client_id=client_id, port_offset=child or 0, supervised=child is not None)
-    asyncio.run(service_of.run())
+    try:
+        asyncio.run(service_of.run())
+    except PenstockError:
+        raise
+    except Exception:
+        structlog.get_logger(__name__).exception("the worker failed")
+        raise typer.Exit(1) from None
 
 
 def _parsed(pairs: list[str]) -> dict[str, object]:

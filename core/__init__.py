@@ -1,1 +1,1 @@
-"""x."""
+"""Inference without Kafka: models, decoding, batching, the engine, settings and metrics."""

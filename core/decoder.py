@@ -76,7 +76,11 @@ class RequestDecoder:
         self._limits = limits
         self._spec = _columnar_input(signature, limits)
         self._row_shape = self._spec.shape if self._spec else ()
-        self._dtype = DTYPES[self._spec.datatype if self._spec else "BYTES"]
+        self._shape = [1, *self._row_shape]
+        self._datatype = self._spec.datatype if self._spec else "BYTES"
+        self._dtype = DTYPES[self._datatype]
+        # What stands between name and numbers where the members come in the protocol's own order.
+        self._lead = b'","shape":%s,"datatype":"%s","data":' % (orjson.dumps(self._shape), self._datatype.encode())
 
     def decode(self, values: Sequence[bytes | None]) -> DecodedStep:
         """Decode up to `STEP` JSON requests."""
@@ -97,35 +101,33 @@ class RequestDecoder:
         spec = self._spec
         if spec is None:
             return []
-        name, datatype, shape, size = spec.name, spec.datatype, [1, *spec.shape], math.prod(spec.shape)
-        max_bytes, max_depth = self._limits.max_bytes, self._limits.max_depth
+        name, size, max_bytes = spec.name, math.prod(spec.shape), self._limits.max_bytes
+        lead, before = self._lead, len(self._lead)
         loads, ids, odd = orjson.loads, step.ids, step.odd
         data: list[list[float]] = []
         for each in values:
             value = each or b""
             try:
-                document = loads(value)
+                document = loads(value) if len(value) <= max_bytes else None
                 request_id = document.get("id")
                 (tensor,) = document["inputs"]
-                numbers = tensor["data"]
+                numbers, given = tensor["data"], tensor["name"]
                 if (
-                    tensor["shape"] == shape
-                    and tensor["datatype"] == datatype
-                    and (tensor["name"] == name or tensor["name"] == "")
+                    (given == name or given == "")
                     and type(numbers) is list
                     and len(numbers) == size
-                    and len(value) <= max_bytes
                     and (request_id is None or type(request_id) is str)
                 ):
-                    # numpy would take a boolean among numbers for 1. With no other members than the known ones,
-                    # the last bracket of the text opens the data, and only true, false or an exponent has an e.
+                    # numpy takes a boolean among numbers for 1, so the text has to show that there is none. Where
+                    # id, name and lead account for each byte before the last bracket, that bracket opens the
+                    # data; nothing follows them, and only true, false or an exponent has an e.
                     start = value.rfind(b"[")
                     if (
-                        len(tensor) == 4
-                        and len(document) == (1 if request_id is None else 2)
+                        value[start - before : start] == lead
+                        and value[-4:] == b"]}]}"
+                        and start - before == len(given) + (20 if request_id is None else 28 + len(request_id))
                         and value.find(b"e", start) < 0
-                        and value[start - 7 : start] == b'"data":'
-                    ) or _is_common_after_all(document, value, max_depth):
+                    ) or self._is_common_after_all(document, tensor, value):
                         ids.append(request_id)
                         data.append(numbers)
                         continue
@@ -134,6 +136,19 @@ class RequestDecoder:
             odd[len(ids)] = self._general(value)
             ids.append(None)
         return data
+
+    def _is_common_after_all(self, document: dict[str, Any], tensor: dict[str, Any], value: bytes) -> bool:
+        """Look closer at a request that is spelt unusually or has members that do not matter."""
+        shape = tensor["shape"]
+        return (
+            shape == self._shape
+            and {int}.issuperset(map(type, shape))  # 1.0 and true equal 1
+            and tensor["datatype"] == self._datatype
+            and "outputs" not in document
+            and "parameters" not in tensor
+            and value.count(b"[") + value.count(b"{") <= self._limits.max_depth
+            and {int, float}.issuperset(map(type, tensor["data"]))
+        )
 
     def _set_odd_ones_apart(self, values: Sequence[bytes | None], step: DecodedStep, data: list[list[float]]) -> None:
         """Send the requests whose data made the block fail the general way, which says why; keep the others."""
@@ -158,6 +173,8 @@ class RequestDecoder:
             return None
         if found.ndim != 2 or found.dtype.kind not in ("iu" if self._dtype.kind in "iu" else "iuf"):
             return None
+        if self._dtype.kind == "f":  # by way of doubles always: the rows beside it must not change a row's rounding
+            found = found.astype(np.float64, copy=False)
         with np.errstate(over="ignore"):
             block = found.astype(self._dtype, copy=False)
         exact = np.isfinite(block).all() if self._dtype.kind == "f" else np.array_equal(block, found)
@@ -204,14 +221,3 @@ def _columnar_input(signature: Signature, limits: Limits) -> TensorSpec | None:
     (spec,) = signature.inputs
     fixed = all(dim > 0 for dim in spec.shape) and math.prod(spec.shape) <= limits.max_elements
     return spec if fixed and spec.datatype not in ("BYTES", "BOOL") else None
-
-
-def _is_common_after_all(document: dict[str, Any], value: bytes, max_depth: int) -> bool:
-    """Look closer at a request that is spelt unusually or has members that do not matter."""
-    (tensor,) = document["inputs"]
-    return (
-        "outputs" not in document
-        and "parameters" not in tensor
-        and value.count(b"[") + value.count(b"{") <= max_depth
-        and {int, float}.issuperset(map(type, tensor["data"]))
-    )

@@ -1,1 +1,1 @@
-"""x."""
+"""What callers use: the client."""

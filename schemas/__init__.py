@@ -1,1 +1,1 @@
-"""x."""
+"""What is on the wire: pure data, no I/O."""

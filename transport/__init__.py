@@ -1,1 +1,1 @@
-"""x."""
+"""What both sides need of Kafka: settings, topics, group, publishing."""

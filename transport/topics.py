@@ -52,7 +52,12 @@ class TopicDirectory:
                 await self._refresh()
         except (kafka_errors.KafkaError, TimeoutError, OSError) as error:
             await self.close()
-            raise TransportError(f"no connection to Kafka: {error!r}") from error
+            servers = self._options.get("bootstrap_servers")
+            where = servers if isinstance(servers, str) else ",".join(servers or ())
+            raise TransportError(
+                f"no Kafka broker answers at {where} ({type(error).__name__}). "
+                "Is it running, and is kafka.bootstrap_servers right?"
+            ) from error
 
     async def close(self) -> None:
         """Disconnect."""
