@@ -27,15 +27,19 @@ async def main(count: int, pairs: int, rates: list[int], seconds: float) -> None
     """Run and print everything."""
     with tempfile.TemporaryDirectory(prefix="penstock-bench-") as name:
         folder = Path(name)
-        subprocess.run([sys.executable, "-m", "penstock.cli.demo_model", str(folder)], check=True)
+        await asyncio.to_thread(
+            subprocess.run, [sys.executable, "-m", "penstock.cli.demo_model", str(folder)], check=True
+        )
         workload = Workload(folder)
-        async with EmbeddedKafka() as kafka:
+        async with EmbeddedKafka(jvm_options=("-XX:TieredStopAtLevel=4",)) as kafka:  # as a server would run
             bootstrap = kafka.bootstrap_servers
             await create_topics({"bootstrap_servers": bootstrap}, {"requests": PARTITIONS})
             await asyncio.to_thread(workload.fill, bootstrap, "requests", count)
             await _compare_rates(bootstrap, folder, workload, count, pairs)
             for per_second in rates:
-                await _compare_latencies(bootstrap, folder, workload, per_second, seconds, pairs)
+                await _compare_latencies(
+                    bootstrap, folder, workload, per_second=per_second, seconds=seconds, pairs=pairs
+                )
 
 
 async def _compare_rates(bootstrap: str, folder: Path, workload: Workload, count: int, pairs: int) -> None:
@@ -57,7 +61,7 @@ async def _compare_rates(bootstrap: str, folder: Path, workload: Workload, count
 
 
 async def _compare_latencies(
-    bootstrap: str, folder: Path, workload: Workload, per_second: int, seconds: float, pairs: int
+    bootstrap: str, folder: Path, workload: Workload, *, per_second: int, seconds: float, pairs: int
 ) -> None:
     print(f"\nT J at {per_second}/s, milliseconds p50 / p99")
     ratios = []

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer
@@ -14,8 +15,9 @@ from penstock.consumer.intake import Intake, RequestChunk, steps
 from penstock.consumer.outbox import Outbox
 from penstock.consumer.progress import PartitionProgress, Record
 from penstock.consumer.queue import RequestQueue
-from penstock.consumer.salvage import Salvage
+from penstock.consumer.salvage import Salvage, Salvaged
 from penstock.core.metrics import Metrics
+from penstock.transport.raw_records import is_unreadable
 
 log = structlog.get_logger(__name__)
 
@@ -34,6 +36,7 @@ class Fetching:
         valve: counts what is taken in.
         metrics: where what is passed over is counted.
         max_records: the most records of one fetch call.
+        client_options: keyword arguments for aiokafka's clients that concern the connection.
 
     Attributes:
         taking_in: held while a fetch is turned into chunks; whoever drains takes it first.
@@ -50,6 +53,7 @@ class Fetching:
         valve: Valve,
         metrics: Metrics,
         max_records: int,
+        client_options: dict[str, Any],
     ) -> None:
         self._consumer = consumer
         self._assignment = assignment
@@ -59,13 +63,12 @@ class Fetching:
         self._valve = valve
         self._metrics = metrics
         self._max_records = max_records
-        self._salvage = Salvage(consumer, outbox)
-        self._paused: set[TopicPartition] = set()
+        self._salvage = Salvage(consumer, outbox, client_options)
         self._stopping = False
         self.taking_in = asyncio.Lock()
 
     def __repr__(self) -> str:
-        return f"<Fetching {'stopping' if self._stopping else 'on'}, {len(self._paused)} partitions paused>"
+        return f"<Fetching {'stopping' if self._stopping else 'on'}, {len(self._consumer.paused())} partitions paused>"
 
     def stop(self) -> None:
         """End after the fetch in progress."""
@@ -97,13 +100,31 @@ class Fetching:
                 timeout_ms=int(_POLL_S * 1000), max_records=self._max_records
             )
             return fetched
-        except (UnicodeDecodeError, kafka_errors.CorruptRecordException):
-            # One unreadable record hides every record of its fetch.
-            await self._salvage.walk(self._assignment.open)
-        except kafka_errors.KafkaError as error:
-            log.warning("fetch failed; trying again", error=repr(error))
-            await asyncio.sleep(_POLL_S)
+        except Exception as error:
+            # What the failed call had taken out of the client's buffers already must be fetched again: a gap in
+            # the offsets would count as finished.
+            partitions = self._assignment.open
+            self._salvage.go_back(partitions)
+            try:
+                if not is_unreadable(error):
+                    raise
+                await self._take_in_salvaged(await self._salvage.read(partitions))
+            except kafka_errors.KafkaError as failure:
+                log.warning("fetch failed; trying again", error=repr(failure))
+                await asyncio.sleep(_POLL_S)
+            self._salvage.go_back(partitions)
         return {}
+
+    async def _take_in_salvaged(self, salvaged: Sequence[Salvaged]) -> None:
+        async with self.taking_in:
+            for progress, records, unreadable in salvaged:
+                if progress.closed or self._assignment.draining:
+                    continue
+                await self._take_in(progress, records)
+                if unreadable is not None and not progress.closed:
+                    self._salvage.put_aside(progress, unreadable)
+        if not salvaged:
+            await asyncio.sleep(_POLL_S)
 
     async def _take_in(self, progress: PartitionProgress, records: Sequence[Record]) -> None:
         before = progress.skipped
@@ -137,9 +158,9 @@ class Fetching:
         wanted = {
             place for place, progress in self._assignment.open.items() if self._valve.held or progress.too_scattered
         }
-        if wanted != self._paused:
+        paused = self._consumer.paused()  # the client's own word: a rebalance forgets what was paused
+        if wanted != paused:
             assigned = self._consumer.assignment()
-            self._consumer.pause(*((wanted - self._paused) & assigned))
-            self._consumer.resume(*((self._paused - wanted) & assigned))
-            self._paused = wanted
-            self._metrics.paused.set(bool(wanted))
+            self._consumer.pause(*((wanted - paused) & assigned))
+            self._consumer.resume(*((paused - wanted) & assigned))
+        self._metrics.paused.set(bool(wanted))

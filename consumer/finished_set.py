@@ -87,9 +87,11 @@ class FinishedSet:
             return found
         at = base
         for gap, length in zip(numbers[::2], numbers[1::2], strict=False):
-            found.add(at + gap, at + gap + length)
+            if length:
+                found.add(at + gap, at + gap + length)
             at += gap + length
-        return found
+        # Anything can look like ours; what is ours says the same again. An offset is a signed number of 64 bits.
+        return found if at < 2**63 and found.encode(base) == metadata else cls()
 
 
 def _put(out: bytearray, number: int) -> None:

@@ -1,6 +1,7 @@
 """The inference loop: batches from the queue through the engine to the outbox."""
 
 import asyncio
+import time
 from collections import deque
 from typing import Final
 
@@ -58,17 +59,22 @@ class Inferring:
             self._running.append((batch, self._engine.submit(batch)))
 
     def _retries_in_halves(self, batch: Batch[PendingRequest], inference: Inference) -> bool:
-        """Find the request that makes a batch fail: put its halves back, until one request fails alone."""
+        """Find the request that makes a batch fail: run its halves, until one request fails alone.
+
+        The halves take the batch's place, before batches that were handed over meanwhile: the engine runs those
+        first, but they are answered afterwards, so that the order of a key holds.
+        """
         error = inference.error
         if error is None:
             return False
-        chunk = batch.merged()
-        if not isinstance(error, RequestError) and sum(request.rows > 0 for request in chunk.requests) > 1:
-            self._queue.put_back(chunk.halve())
+        requests = batch.requests
+        if not isinstance(error, RequestError) and sum(request.rows > 0 for request in requests) > 1:
+            halves = [(half, self._engine.submit(half)) for half in batch.halves(time.monotonic())]
+            self._running.extendleft(reversed(halves))
             return True
         code = error.code if isinstance(error, RequestError) else ErrorCode.MODEL_FAILED
         log.warning("model failed", model=batch.key.model, code=code.value, error=repr(error))
-        for request in chunk.requests:
+        for request in requests:
             if request.rows:
                 request.fail(RequestError(code, str(error)))
         return False

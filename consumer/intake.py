@@ -52,7 +52,8 @@ class Intake:
         """
         now = time.monotonic()
         usual_route = self._router.default_route(progress.place.partition)
-        by_target: dict[_Target, list[PendingRequest]] = {}
+        runs: list[tuple[_Target, list[PendingRequest]]] = []
+        growing: dict[_Target, list[PendingRequest]] = {}
         failed: list[PendingRequest] = []
         unanswerable: list[PendingRequest] = []
         for record in records:
@@ -67,15 +68,24 @@ class Intake:
                 failed.append(request)
             else:
                 target = (envelope.model, envelope.version, envelope.raw)
-                if target in by_target:
-                    by_target[target].append(request)
-                else:
-                    by_target[target] = [request]
+                run = growing.get(target)
+                if run is None:
+                    run = self._begin(target, growing)
+                    runs.append((target, run))
+                run.append(request)
         # What failed already has no model: names from outside are no metric labels.
         chunks = [Chunk(BatchKey(""), failed, {}, 0, now)] if failed else []
-        for target, requests in by_target.items():
+        for target, requests in runs:
             chunks += self._chunks_for(target, requests, now)
         return chunks, unanswerable
+
+    def _begin(self, target: _Target, growing: dict[_Target, list[PendingRequest]]) -> list[PendingRequest]:
+        """Begin a run of requests for one target; it ends the model's other runs, so that its order holds."""
+        name = target[0] or self._models.default
+        for other in [other for other in growing if (other[0] or self._models.default) == name]:
+            del growing[other]
+        run = growing[target] = []
+        return run
 
     def _read_headers(self, request: PendingRequest, now: float) -> None:
         """Find the request's way back and its deadline, and fail it when its headers are wrong."""

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import time
 from typing import Final, Literal
 
 import structlog
@@ -9,6 +10,34 @@ from structlog.typing import Processor
 
 # Below WARNING aiokafka logs every rebalance step; below INFO it logs keys and values.
 _CLIENT_LEVEL: Final = logging.WARNING
+_REPEAT_S: Final = 10.0
+
+
+class _Quieter(logging.Filter):
+    """Lets a line that the Kafka client repeats pass once in a while, with the number of those left out.
+
+    While a broker is away it logs every attempt at it, some hundred a second.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._passed: dict[tuple[str, int], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name == "asyncio":
+            # A commit that we gave up on and that fails later: aiokafka shields it, and nobody is left to hear of it.
+            return "_do_commit_offsets" not in record.getMessage()
+        if not record.name.startswith("aiokafka"):
+            return True
+        place, now = (record.name, record.lineno), time.monotonic()
+        last, left_out = self._passed.get(place, (float("-inf"), 0))
+        if now - last < _REPEAT_S:
+            self._passed[place] = last, left_out + 1
+            return False
+        self._passed[place] = now, 0
+        if left_out:
+            record.msg = f"{record.msg} ({left_out} more like it)"
+        return True
 
 
 def configure(level: str, form: Literal["auto", "json", "console"], **context: object) -> None:
@@ -43,6 +72,7 @@ def configure(level: str, form: Literal["auto", "json", "console"], **context: o
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_Quieter())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

@@ -13,7 +13,7 @@ from aiokafka import errors as kafka_errors
 
 from penstock.consumer.pending import PendingRequest, finish
 from penstock.consumer.progress import Record
-from penstock.consumer.replies import ReplyBuilder, dead_letter
+from penstock.consumer.reply_builder import ReplyBuilder, dead_letter
 from penstock.consumer.routes import ReplyRouter
 from penstock.consumer.settings import WorkerSettings
 from penstock.core.chunk import Batch

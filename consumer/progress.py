@@ -74,7 +74,7 @@ class PartitionProgress:
         if not records:
             return records
         first, last = records[0].offset, records[-1].offset
-        if self.position is None:
+        if self.position is None or self.next_offset is None:
             self.next_offset = self.position = first
         if first == self.position and last - first + 1 == len(records) and not self._restored:
             self.position = last + 1
@@ -88,7 +88,8 @@ class PartitionProgress:
             if offset > position:
                 self.finish(position, offset)
             position = offset + 1
-            if self._restored and offset in self._finished:
+            # A gap may have joined next_offset to a restored run, which then lies before it.
+            if self._restored and (offset < self.next_offset or offset in self._finished):
                 self.skipped += 1
             else:
                 fresh.append(record)

@@ -32,10 +32,6 @@ class RequestQueue:
         self._batcher.add(chunks)
         self._added.set()
 
-    def put_back(self, chunks: Iterable[Chunk[PendingRequest]]) -> None:
-        """Put parts of a failed batch back at the head."""
-        self._batcher.put_back(chunks)
-
     def take(self) -> Batch[PendingRequest] | None:
         """Take the next batch if one is due."""
         return self._batcher.take(time.monotonic())

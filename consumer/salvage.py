@@ -1,30 +1,44 @@
 """Walking past a record that cannot be read.
 
-aiokafka raises for a whole fetch when one record in it has a header key that is not UTF-8, or when a checksum is
-wrong, and drops the good records that came before. Here the partitions are read again from their positions, one
-record at a time, until the offender stands alone; its coordinates become a dead letter and reading goes on after
-it.
+aiokafka raises for a whole fetch when one record in it has a header key that is not UTF-8, when a checksum is wrong,
+or when it cannot decompress a batch; the good records that it had taken out of its buffers for that call, of other
+partitions too, are gone. So every open partition goes back to its position. Then each is read by itself, and the
+one that fails again is read as bytes, record by record: the good ones are served, of the others the coordinates
+become a dead letter.
 """
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 import structlog
 from aiokafka import AIOKafkaConsumer
-from aiokafka import errors as kafka_errors
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from penstock.consumer.outbox import Outbox
 from penstock.consumer.pending import PendingRequest
-from penstock.consumer.progress import PartitionProgress
+from penstock.consumer.progress import PartitionProgress, Record
 from penstock.schemas.envelope import Envelope
-from penstock.schemas.errors import ErrorCode, RequestError
+from penstock.schemas.errors import ErrorCode, RequestError, TransportError
+from penstock.transport.raw_records import fetch_raw, is_unreadable, walk
 
 log = structlog.get_logger(__name__)
 
-_READ_AGAIN: Final = 2  # a checksum may have been broken on the way: the second reading decides
 _WAIT_MS: Final = 500
-_UNREADABLE: Final = (UnicodeDecodeError, kafka_errors.CorruptRecordException)
+_RAW_TIMEOUT_S: Final = 10.0
+
+
+class Salvaged(NamedTuple):
+    """Part of what a partition held.
+
+    Attributes:
+        progress: of the partition.
+        records: readable ones, offsets ascending.
+        unreadable: the offset after them that cannot be read, or None.
+    """
+
+    progress: PartitionProgress
+    records: list[Record]
+    unreadable: int | None
 
 
 class Salvage:
@@ -33,43 +47,70 @@ class Salvage:
     Args:
         consumer: whose fetch failed.
         outbox: takes the dead letters.
+        client_options: keyword arguments for aiokafka's clients that concern the connection.
     """
 
-    def __init__(self, consumer: AIOKafkaConsumer, outbox: Outbox) -> None:
+    def __init__(self, consumer: AIOKafkaConsumer, outbox: Outbox, client_options: dict[str, Any]) -> None:
         self._consumer = consumer
         self._outbox = outbox
+        self._options = client_options
 
-    async def walk(self, partitions: Mapping[TopicPartition, PartitionProgress]) -> None:
-        """Take every unreadable record next in line, of any open partition, out of the way."""
+    def go_back(self, partitions: Mapping[TopicPartition, PartitionProgress]) -> None:
+        """Let the next fetch of each partition begin where it was taken in last."""
+        assigned = self._consumer.assignment()
+        for place, progress in partitions.items():
+            if progress.position is not None and not progress.closed and place in assigned:
+                self._consumer.seek(place, progress.position)
+
+    async def read(self, partitions: Mapping[TopicPartition, PartitionProgress]) -> list[Salvaged]:
+        """Read what every partition holds next, each by itself, in order per partition."""
+        found: list[Salvaged] = []
         for place, progress in list(partitions.items()):
-            if progress.position is None or progress.closed:
+            end, position = self._end_of(place, progress), progress.position
+            if position is None or end is None or position >= end:
                 continue
-            self._consumer.seek(place, progress.position)
-            unreadable = await self._next_unreadable(place, progress)
-            if unreadable is not None:
-                self._put_aside(progress, unreadable)
-            # What was looked at on the way is fetched again, and served this time.
-            if not progress.closed and place in self._consumer.assignment():
-                self._consumer.seek(place, progress.position)
-
-    async def _next_unreadable(self, place: TopicPartition, progress: PartitionProgress) -> int | None:
-        """Return the offset of the partition's next record if it cannot be read, twice."""
-        for _ in range(_READ_AGAIN):
             try:
-                await self._consumer.getmany(place, timeout_ms=_WAIT_MS, max_records=1)
-            except _UNREADABLE:
-                if progress.closed:
-                    return None
-                self._consumer.seek(place, progress.position)
-                continue
-            return None
-        return progress.position
+                fetched = await self._consumer.getmany(place, timeout_ms=_WAIT_MS)
+            except Exception as error:
+                if not is_unreadable(error):
+                    raise
+                log.warning("a partition cannot be read", topic=place.topic, partition=place.partition)
+                if not progress.closed:
+                    found += await self._read_raw(progress, position)
+            else:
+                found += [Salvaged(progress, records, None) for records in fetched.values()]
+        return found
 
-    def _put_aside(self, progress: PartitionProgress, offset: int) -> None:
+    def put_aside(self, progress: PartitionProgress, offset: int) -> None:
+        """Write a dead letter for an unreadable record that is next in line."""
         place = progress.place
         log.error("unreadable record put aside", topic=place.topic, partition=place.partition, offset=offset)
         record = ConsumerRecord(place.topic, place.partition, offset, 0, 0, None, None, None, -1, -1, ())
         request = PendingRequest(progress, record, Envelope(), None)
         request.fail(RequestError(ErrorCode.UNREADABLE, "the record cannot be read; only its coordinates are known"))
+        if progress.position is not None and progress.position < offset:
+            progress.finish(progress.position, offset)  # no record has these offsets
         progress.skip_to(offset + 1)
         self._outbox.bury([request])
+
+    def _end_of(self, place: TopicPartition, progress: PartitionProgress) -> int | None:
+        if progress.closed or place not in self._consumer.assignment() or place in self._consumer.paused():
+            return None
+        end: int | None = self._consumer.highwater(place)
+        return end
+
+    async def _read_raw(self, progress: PartitionProgress, position: int) -> list[Salvaged]:
+        try:
+            data = await fetch_raw(self._options, progress.place, position, timeout_s=_RAW_TIMEOUT_S)
+        except TransportError as error:
+            log.warning("unreadable record not passed yet; trying again", error=str(error))
+            return []
+        found: list[Salvaged] = []
+        records: list[Record] = []
+        for offset, record in walk(progress.place, data, position):
+            if record is not None:
+                records.append(record)
+                continue
+            found.append(Salvaged(progress, records, offset))
+            records = []
+        return [*found, Salvaged(progress, records, None)]

@@ -102,6 +102,7 @@ class Worker:
             valve=self._valve,
             metrics=metrics,
             max_records=worker.fetch_max_records,
+            client_options=options,
         )
         self._inferring = Inferring(self._queue, self._engine, self._outbox)
 
@@ -228,6 +229,8 @@ def _member(settings: ServiceSettings, options: dict[str, object]) -> AIOKafkaCo
         enable_auto_commit=False,
         auto_offset_reset=worker.auto_offset_reset,
         check_crcs=worker.check_crcs,
+        # A request that its sender took back by aborting its transaction is none.
+        isolation_level="read_committed",
         session_timeout_ms=int(worker.session_timeout_s * 1000),
         heartbeat_interval_ms=int(worker.heartbeat_interval_s * 1000),
         rebalance_timeout_ms=int(_REBALANCE_TIMEOUT_S * 1000),

@@ -62,13 +62,6 @@ class MicroBatcher(Generic[R]):
                 self._queues.setdefault(chunk.key.model, deque()).append(chunk)
                 self._count(chunk, 1)
 
-    def put_back(self, chunks: Iterable[Chunk[R]]) -> None:
-        """Put parts of a failed batch back at the head of their queue; each will run by itself."""
-        for chunk in reversed(list(chunks)):
-            chunk.alone = True
-            self._queues.setdefault(chunk.key.model, deque()).appendleft(chunk)
-            self._count(chunk, 1)
-
     def take(self, now: float) -> Batch[R] | None:
         """Take the next batch, or None when there is none or it had better wait for more rows.
 
@@ -102,7 +95,7 @@ class MicroBatcher(Generic[R]):
 
     def _is_due(self, queue: deque[Chunk[R]], now: float) -> bool:
         head = queue[0]
-        if now - head.arrived >= self._policy.max_delay_s or head.alone or not head.key.batched:
+        if now >= head.arrived + self._policy.max_delay_s or not head.key.batched:
             return True
         most, rows = self._max_rows(head.key), 0
         for chunk in queue:
@@ -117,8 +110,6 @@ class MicroBatcher(Generic[R]):
         key = queue[0].key
         most, rows, taken = self._max_rows(key), 0, list[Chunk[R]]()
         while queue and queue[0].key == key and (rows < most or not taken):
-            if taken and queue[0].alone:
-                break
             chunk = queue.popleft()
             room = most - rows
             if chunk.rows > room:
@@ -130,7 +121,7 @@ class MicroBatcher(Generic[R]):
                     queue.appendleft(rest)
             taken.append(chunk)
             rows += chunk.rows
-            if chunk.alone or not key.batched:
+            if not key.batched:
                 break
         return Batch(key, taken, rows)
 

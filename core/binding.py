@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from penstock.core.model import Array, Signature, TensorSpec
 from penstock.schemas.datatypes import DTYPES
 from penstock.schemas.errors import ErrorCode, RequestError
@@ -43,7 +45,7 @@ def bind(request: InferRequest, signature: Signature) -> BoundRequest:
     known = {spec.name for spec in signature.outputs}
     for name in request.outputs or ():
         if name not in known:
-            raise RequestError(ErrorCode.BAD_INPUT, f"the model has no output {name!r}")
+            raise RequestError(ErrorCode.BAD_INPUT, f"the model has no output {_short(name)}")
     return BoundRequest(inputs, 1 if rows is None else rows, request.outputs)
 
 
@@ -57,8 +59,13 @@ def _by_name(request: InferRequest, signature: Signature) -> dict[str, InputTens
         raise RequestError(ErrorCode.BAD_INPUT, f"input {missing[0]!r} is missing; the model takes {wanted}")
     extra = [name for name in given if name not in wanted]
     if extra:
-        raise RequestError(ErrorCode.BAD_INPUT, f"input {extra[0]!r} is unknown; the model takes {wanted}")
+        raise RequestError(ErrorCode.BAD_INPUT, f"input {_short(extra[0])} is unknown; the model takes {wanted}")
     return given
+
+
+def _short(name: str) -> str:
+    """Quote a name that a request made up: an error reply must not grow with it."""
+    return repr(name[:64])
 
 
 def _typed(tensor: InputTensor, spec: TensorSpec) -> Array:
@@ -66,7 +73,11 @@ def _typed(tensor: InputTensor, spec: TensorSpec) -> Array:
         return tensor.data
     if tensor.datatype == "FP64" and spec.datatype == "FP32":
         # The one cast that is taken: JSON clients have doubles and nothing else.
-        return tensor.data.astype(DTYPES["FP32"])
+        with np.errstate(over="ignore"):
+            cast = tensor.data.astype(DTYPES["FP32"])
+        if not np.isfinite(cast).all():  # JSON has no infinity: this one has overflowed
+            raise RequestError(ErrorCode.BAD_VALUE, f"input {spec.name!r} is FP32; a number does not fit it")
+        return cast
     raise RequestError(
         ErrorCode.BAD_DTYPE, f"input {spec.name!r} is {spec.datatype}; the request declares {tensor.datatype}"
     )

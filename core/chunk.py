@@ -64,7 +64,6 @@ class Chunk(Generic[R]):
         arrived: when the chunk was made, monotonic seconds.
         deadline: the earliest deadline in it, or None.
         uniform: every request has exactly one row, none has failed.
-        alone: part of a batch that failed; it runs without others, so that the offender is found.
     """
 
     key: BatchKey
@@ -74,12 +73,12 @@ class Chunk(Generic[R]):
     arrived: float
     deadline: float | None = None
     uniform: bool = False
-    alone: bool = False
 
     def split(self, rows: int) -> "tuple[Chunk[R], Chunk[R]]":
         """Cut in two between requests: the first part has at most `rows` rows, and at least one request."""
         if self.uniform:
-            return self._cut(rows, rows)
+            count = min(rows, self.rows)
+            return self._cut(count, count)
         return self._cut(*self._count_within(rows))
 
     def halve(self) -> "tuple[Chunk[R], Chunk[R]]":
@@ -169,8 +168,21 @@ class Batch(Generic[R]):
             return filled[0] if filled else {}
         return {name: np.concatenate([inputs[name] for inputs in filled]) for name in filled[0]}
 
+    def halves(self, now: float) -> "list[Batch[R]]":
+        """Cut a batch that failed in two, to find the request that makes it fail; needs two requests.
+
+        Args:
+            now: monotonic seconds; what has expired meanwhile does not run again.
+        """
+        halves = self.merged().halve()
+        for half in halves:
+            half.expire(now)
+        return [Batch(self.key, [half], half.rows) for half in halves]
+
     def merged(self) -> Chunk[R]:
-        """Return the batch as one chunk, so that it can be halved."""
+        """Return the batch as one chunk."""
         if len(self.chunks) == 1:
             return self.chunks[0]
-        return Chunk(self.key, self.requests, self.stack(), self.rows, self.arrived, None, self.uniform)
+        deadlines = [chunk.deadline for chunk in self.chunks if chunk.deadline is not None]
+        deadline = min(deadlines, default=None)
+        return Chunk(self.key, self.requests, self.stack(), self.rows, self.arrived, deadline, self.uniform)

@@ -101,19 +101,19 @@ class RequestDecoder:
         spec = self._spec
         if spec is None:
             return []
-        name, size, max_bytes = spec.name, math.prod(spec.shape), self._limits.max_bytes
+        names, size, max_bytes = (spec.name, ""), math.prod(spec.shape), self._limits.max_bytes
         lead, before = self._lead, len(self._lead)
         loads, ids, odd = orjson.loads, step.ids, step.odd
         data: list[list[float]] = []
         for each in values:
             value = each or b""
             try:
-                document = loads(value) if len(value) <= max_bytes else None
+                document: Any = loads(value) if len(value) <= max_bytes else None
                 request_id = document.get("id")
                 (tensor,) = document["inputs"]
                 numbers, given = tensor["data"], tensor["name"]
                 if (
-                    (given == name or given == "")
+                    given in names
                     and type(numbers) is list
                     and len(numbers) == size
                     and (request_id is None or type(request_id) is str)

@@ -92,7 +92,8 @@ class InferenceEngine:
             _check(model, outputs, batch.rows)
         except (RequestError, ModelError) as error:
             return Inference(model, {}, error, waited, time.monotonic() - start)
-        except Exception as error:  # a model is somebody else's code: whatever it raises is an answer, not our end
+        # A model is somebody else's code: whatever it raises, a sys.exit() too, is an answer and not this thread's end.
+        except BaseException as error:
             failure = ModelError(f"{type(error).__name__} while running")
             failure.__cause__ = error
             return Inference(model, {}, failure, waited, time.monotonic() - start)

@@ -110,7 +110,7 @@ class Client:
         """
         limit_s = self._timeout_s if timeout_s is None else timeout_s
         value = encode_inputs(inputs)
-        await self._exchange.wait_for_room(limit_s)
+        limit_s = await self._exchange.wait_for_room(limit_s)
         headers = request_headers(model, version, tenant, limit_s)
         return await self._exchange.send(value, headers, key, limit_s, None)
 
@@ -147,8 +147,8 @@ class Client:
 
         async def submit(index: int, item: Any) -> "asyncio.Future[Prediction]":
             value = encode_inputs(item)
-            await self._exchange.wait_for_room(limit_s)
-            return self._exchange.send(value, headers, None, limit_s, index)
+            left_s = await self._exchange.wait_for_room(limit_s)
+            return self._exchange.send(value, headers, None, left_s, index)
 
         async for answer in gather(inputs, submit, ordered=ordered, max_in_flight=max_in_flight):
             if isinstance(answer, PenstockError) and not return_errors:

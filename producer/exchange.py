@@ -6,6 +6,7 @@ that id on the client's reply partition. Nothing is decoded that is not this cli
 
 import asyncio
 import random
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from aiokafka.structs import TopicPartition
 
 from penstock.producer.calls import Call, Calls
 from penstock.producer.prediction import Prediction, read_prediction
-from penstock.producer.replies import ReplyReader
+from penstock.producer.reply_reader import ReplyReader
 from penstock.producer.requests import PartitionChooser
 from penstock.schemas import headers as h
 from penstock.schemas.errors import ClientClosed, RequestTimeout, ServiceError, TransportError
@@ -113,24 +114,35 @@ class Exchange:
         key_bytes = key.encode() if isinstance(key, str) else key
         record = (key_bytes, value, [(h.ID, correlation), *headers, *self._address], correlation, None)
         self._publisher.add(self._request_topic, self._spread.choose(key_bytes), [record])
-        if len(self.calls) >= self._max_in_flight:
-            self._room.clear()
+        self._make_room()
         return future
 
-    async def wait_for_room(self, limit_s: float) -> None:
-        """Wait until another call may be in flight.
+    async def wait_for_room(self, limit_s: float) -> float:
+        """Wait until another call may be in flight, and return what is left of the time.
 
         Raises:
             RequestTimeout: there was none in time.
         """
         if self._room.is_set():
-            return
+            return limit_s
+        deadline = time.monotonic() + limit_s
         try:
             async with asyncio.timeout(limit_s):
                 while not self._room.is_set():
                     await self._room.wait()
         except TimeoutError:
-            raise RequestTimeout(f"{self._max_in_flight} calls were in flight for {limit_s:g} s") from None
+            raise RequestTimeout(
+                f"no room for another call within {limit_s:g} s: {len(self.calls)} are in flight, "
+                f"and {self._publisher.pending} requests are not acknowledged by Kafka yet"
+            ) from None
+        return max(deadline - time.monotonic(), 0.001)
+
+    def _make_room(self) -> None:
+        """Open or close the door. What Kafka has not taken counts too: its callers may have given up already."""
+        if max(len(self.calls), self._publisher.pending) < self._max_in_flight:
+            self._room.set()
+        else:
+            self._room.clear()
 
     def _on_reply(self, record: Any) -> None:
         headers = dict(record.headers)
@@ -149,8 +161,7 @@ class Exchange:
         """Forget a call whose caller has its answer, or was cancelled."""
         if self.calls.get(correlation) is not None:
             self.calls.close(correlation)
-        if len(self.calls) < self._max_in_flight:
-            self._room.set()
+        self._make_room()
 
     def _expire(self, correlation: bytes, limit_s: float) -> None:
         call = self.calls.get(correlation)
@@ -170,6 +181,7 @@ class Exchange:
             call = self.calls.get(correlation)
             if call is not None:
                 call.acked = True
+        self._make_room()
 
     def _refused(self, correlation: bytes, error: Exception) -> None:
         failure = TransportError(f"Kafka refused the request: {error!r}")

@@ -2,11 +2,11 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any
 
 from penstock.producer.prediction import Prediction
-from penstock.schemas.errors import PenstockError
+from penstock.schemas.errors import PenstockError, RequestTimeout
 
 Inputs = Iterable[Any] | AsyncIterable[Any]
 Submit = Callable[[int, Any], Awaitable["asyncio.Future[Prediction]"]]
@@ -14,7 +14,7 @@ Submit = Callable[[int, Any], Awaitable["asyncio.Future[Prediction]"]]
 
 async def gather(
     inputs: Inputs, submit: Submit, *, ordered: bool, max_in_flight: int
-) -> AsyncIterator[Prediction | PenstockError]:
+) -> AsyncGenerator[Prediction | PenstockError, None]:
     """Submit every input and yield what becomes of each; errors of the service and the transport are yielded.
 
     Args:
@@ -33,7 +33,7 @@ async def gather(
     try:
         index = 0
         async for item in _each(inputs):
-            window.append(await submit(index, item))
+            window.append(await _submitted(submit, index, item))
             index += 1
             while len(window) >= max_in_flight:
                 yield await _outcome(window)
@@ -64,6 +64,15 @@ class _AsTheyCome:
     async def next(self) -> "asyncio.Future[Prediction]":
         future = await self._done.get()
         self._open.discard(future)
+        return future
+
+
+async def _submitted(submit: Submit, index: int, item: Any) -> "asyncio.Future[Prediction]":
+    try:
+        return await submit(index, item)
+    except RequestTimeout as error:  # there was no room in time: the call has failed, like one without an answer
+        future: asyncio.Future[Prediction] = asyncio.get_running_loop().create_future()
+        future.set_exception(error)
         return future
 
 

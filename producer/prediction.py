@@ -35,7 +35,9 @@ class Prediction:
         return self.outputs[name]
 
 
-def read_prediction(value: bytes, headers: Mapping[str, bytes], correlation: bytes, index: int | None) -> Prediction:
+def read_prediction(
+    value: bytes, headers: Mapping[str, bytes | None], correlation: bytes, index: int | None
+) -> Prediction:
     """Read a reply.
 
     Args:
@@ -57,7 +59,14 @@ def read_prediction(value: bytes, headers: Mapping[str, bytes], correlation: byt
         reply.version,
         reply.outputs,
         id=correlation.decode(),
-        source=headers.get(h.SOURCE, b"").decode(errors="replace"),
-        epoch=int(headers.get(h.EPOCH, b"-1")),
+        source=(headers.get(h.SOURCE) or b"").decode(errors="replace"),
+        epoch=_epoch(headers.get(h.EPOCH)),
         index=index,
     )
+
+
+def _epoch(value: bytes | None) -> int:
+    try:
+        return -1 if value is None else int(value)
+    except ValueError:
+        return -1

@@ -83,38 +83,50 @@ def read_envelope(headers: Sequence[Header], limits: Limits) -> Envelope:
     if not headers:
         return BARE
     envelope = Envelope()
-    try:
-        # Reply address and correlation come first: an error reply needs them whatever else is wrong.
-        _check_size(headers, limits)
-        seen: set[str] = set()
-        for name, value in headers:
-            read = _READERS.get(name)
-            if read is None:
-                continue
+    too_large = _too_large(headers, limits)
+    if too_large is not None:
+        headers = _address_within(headers, limits)
+    seen: set[str] = set()
+    for name, value in headers:
+        read = _READERS.get(name)
+        if read is None:
+            continue
+        try:
             if name in seen:
-                envelope.error = RequestError(ErrorCode.AMBIGUOUS_HEADER, f"header {name} is given twice")
-                continue
+                raise RequestError(ErrorCode.AMBIGUOUS_HEADER, f"header {name} is given twice")
             seen.add(name)
-            try:
-                read(envelope, name, value)
-            except RequestError as error:
-                envelope.error = envelope.error or error
-    except RequestError as error:
-        envelope.error = error
+            read(envelope, name, value)
+        except RequestError as error:
+            if envelope.error is None or error.code is ErrorCode.AMBIGUOUS_HEADER:
+                envelope.error = error
     if envelope.error is not None and envelope.error.code is ErrorCode.AMBIGUOUS_HEADER:
         # Which of the two was meant is anybody's guess; the service's default topic gets the error.
         envelope.reply_topic = envelope.reply_partition = None
+    envelope.error = too_large or envelope.error
     return envelope
 
 
-def _check_size(headers: Sequence[Header], limits: Limits) -> None:
+def _too_large(headers: Sequence[Header], limits: Limits) -> RequestError | None:
     if len(headers) > limits.max_headers:
-        raise RequestError(ErrorCode.TOO_LARGE, f"{len(headers)} headers; at most {limits.max_headers} are read")
+        return RequestError(ErrorCode.TOO_LARGE, f"{len(headers)} headers; at most {limits.max_headers} are read")
     total = 0
     for _, value in headers:
         total += len(value or b"")
     if total > limits.max_header_bytes:
-        raise RequestError(ErrorCode.TOO_LARGE, f"headers of {total} bytes; at most {limits.max_header_bytes}")
+        return RequestError(ErrorCode.TOO_LARGE, f"headers of {total} bytes; at most {limits.max_header_bytes}")
+    return None
+
+
+def _address_within(headers: Sequence[Header], limits: Limits) -> list[Header]:
+    """Return correlation and reply address as far as the limits go, so that the error finds its way."""
+    kept: list[Header] = []
+    room = limits.max_header_bytes
+    for name, value in headers:
+        size = len(value or b"")
+        if name in _ADDRESS and size <= room and len(kept) < limits.max_headers:
+            kept.append((name, value))
+            room -= size
+    return kept
 
 
 def _text(name: str, value: bytes | None) -> str:
@@ -229,3 +241,7 @@ _READERS: Final[dict[str, Callable[[Envelope, str, bytes | None], None]]] = {
     h.CONTENT_TYPE: _content_type,
     h.JSON_LENGTH: _json_length,
 }
+
+_ADDRESS: Final = frozenset(
+    name for name, read in _READERS.items() if read in (_correlation, _reply_topic, _reply_partition, _spring_partition)
+)

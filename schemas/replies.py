@@ -12,12 +12,13 @@ from typing import Any, Final
 import numpy as np
 import orjson
 
-from penstock.schemas.datatypes import DTYPES, Datatype, datatype_of
+from penstock.schemas.datatypes import DTYPES, datatype_of
 from penstock.schemas.errors import RETRYABLE, ErrorCode, RequestError, ServiceError
-from penstock.schemas.tensors import Array, tensor_from_json
+from penstock.schemas.tensors import Array, strings_to_json, tensor_from_json
 
 _NUMPY: Final = orjson.OPT_SERIALIZE_NUMPY
 _NOT_FINITE: Final = "the model answered NaN or infinity"
+_NO_STRING: Final = "the model answered a string that is not Unicode"
 
 
 def encode_error(error: RequestError, request_id: str | None) -> bytes:
@@ -127,18 +128,19 @@ class _Column:
         dims = b",".join(b"%d" % dim for dim in array.shape[1:])
         self._dims = (b"," if dims and batched else b"") + dims + b'],"data":['
         self.one = self._head + (b"1" if batched else b"") + self._dims
-        self.bad = _not_finite_rows(array)
-        self.cells = _cells(array, datatype)
+        self.cells, self.bad = _strings(array) if datatype == "BYTES" else (_numbers(array), _not_finite_rows(array))
+        self._why = _NO_STRING if datatype == "BYTES" else _NOT_FINITE
 
     def row(self, index: int) -> bytes:
         if self.bad is not None and self.bad[index]:
-            raise RequestError(ErrorCode.BAD_OUTPUT, _NOT_FINITE)
+            raise RequestError(ErrorCode.BAD_OUTPUT, self._why)
         return self.one + self.cells[index] + b"]}"
 
     def rows(self, index: int, rows: int) -> bytes:
         if self.bad is not None and self.bad[index : index + rows].any():
-            raise RequestError(ErrorCode.BAD_OUTPUT, _NOT_FINITE)
-        cells = b",".join(self.cells[index : index + rows])
+            raise RequestError(ErrorCode.BAD_OUTPUT, self._why)
+        # Rows without elements have no commas between them either.
+        cells = b",".join(self.cells[index : index + rows]) if self.cells[index] else b""
         return b"%s%d%s%s]}" % (self._head, rows, self._dims, cells)
 
 
@@ -151,11 +153,21 @@ def _not_finite_rows(array: Array) -> Array | None:
     return np.logical_not(finite.reshape(len(array), -1).all(axis=1))
 
 
-def _cells(array: Array, datatype: Datatype) -> list[bytes]:
-    """Return each row's elements as JSON text without brackets."""
-    if datatype == "BYTES":
-        flat = array.reshape(len(array), -1)
-        return [orjson.dumps([_string(item) for item in row])[1:-1] for row in flat.tolist()]
+def _strings(array: Array) -> tuple[list[bytes], Array | None]:
+    """Return each row's strings as JSON text without brackets, and which rows have none."""
+    cells: list[bytes] = []
+    bad = np.zeros(len(array), dtype=bool)
+    for index, row in enumerate(array.reshape(len(array), -1).tolist()):
+        try:
+            cells.append(strings_to_json(row)[1:-1])
+        except RequestError:
+            cells.append(b"")
+            bad[index] = True
+    return cells, bad if bad.any() else None
+
+
+def _numbers(array: Array) -> list[bytes]:
+    """Return each row's numbers as JSON text without brackets."""
     native = np.ascontiguousarray(array)
     if not native.dtype.isnative:
         native = native.astype(native.dtype.newbyteorder("="))
@@ -164,10 +176,6 @@ def _cells(array: Array, datatype: Datatype) -> list[bytes]:
     if native.size == 0:
         return [b""] * len(array)
     return orjson.dumps(native.reshape(len(array), -1), option=_NUMPY)[2:-2].split(b"],[")
-
-
-def _string(item: Any) -> str:
-    return item.decode(errors="replace") if isinstance(item, bytes) else str(item)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,13 +203,15 @@ def read_reply(value: bytes) -> InferReply:
     """
     try:
         body = orjson.loads(value)
+        if not isinstance(body, dict):
+            raise TypeError("no JSON object")
         if "error" in body:
             raise ServiceError(
                 str(body.get("code", "UNKNOWN")), str(body["error"]), retryable=body.get("retryable") is True
             )
         outputs = {item["name"]: _read_output(item) for item in body["outputs"]}
         return InferReply(body["model_name"], body.get("model_version"), outputs, body.get("id"))
-    except (orjson.JSONDecodeError, KeyError, TypeError, RequestError) as error:
+    except (ValueError, KeyError, TypeError, RequestError) as error:
         raise ValueError(f"not a reply of the Open Inference Protocol: {error}") from None
 
 

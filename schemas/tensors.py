@@ -141,7 +141,7 @@ def tensor_from_raw(datatype: Datatype, row_shape: tuple[int, ...], value: bytes
         RequestError: BAD_SHAPE when the bytes are not a whole number of rows, UNSUPPORTED for BYTES or a row with
             free dimensions.
     """
-    if datatype == "BYTES" or any(dim < 0 for dim in row_shape):
+    if datatype == "BYTES" or any(dim < 1 for dim in row_shape):
         raise RequestError(ErrorCode.UNSUPPORTED, "this model's input has no raw form; send JSON")
     dtype = DTYPES[datatype]
     row_bytes = dtype.itemsize * math.prod(row_shape)
@@ -161,16 +161,31 @@ def tensor_to_json(array: Array) -> bytes:
     Strings stay strings; bytes that are UTF-8 become strings.
 
     Raises:
-        RequestError: BAD_OUTPUT for NaN or infinity, which JSON cannot say, and for bytes that are not UTF-8.
+        RequestError: BAD_OUTPUT for NaN or infinity, which JSON cannot say, and for what is no string of Unicode.
     """
     flat = np.ascontiguousarray(array).reshape(-1)
     if flat.dtype.kind in "OSU":
-        try:
-            return orjson.dumps([item.decode() if isinstance(item, bytes) else str(item) for item in flat.tolist()])
-        except UnicodeDecodeError:
-            raise RequestError(ErrorCode.BAD_OUTPUT, "a BYTES element is not UTF-8") from None
+        return strings_to_json(flat.tolist())
     if flat.dtype.kind == "f" and not np.isfinite(flat).all():
         raise RequestError(ErrorCode.BAD_OUTPUT, "the tensor holds NaN or infinity, which JSON cannot say")
     if flat.dtype.byteorder == ">":
         flat = flat.astype(flat.dtype.newbyteorder("="))
     return orjson.dumps(flat, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def strings_to_json(items: list[Any]) -> bytes:
+    """Encode BYTES elements as a JSON list of strings.
+
+    Raises:
+        RequestError: BAD_OUTPUT for bytes that are not UTF-8, half a surrogate pair, and what is no string at all.
+    """
+    try:
+        return orjson.dumps([str(item, "utf-8") if isinstance(item, bytes) else _text(item) for item in items])
+    except (UnicodeDecodeError, TypeError):
+        raise RequestError(ErrorCode.BAD_OUTPUT, "a BYTES element is no string, or not Unicode") from None
+
+
+def _text(item: Any) -> str:
+    if not isinstance(item, str):
+        raise TypeError("not a string")
+    return item

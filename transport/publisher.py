@@ -18,7 +18,7 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Final
 
 import structlog
@@ -28,6 +28,7 @@ from aiokafka.structs import TopicPartition
 
 from penstock.schemas.errors import TransportError
 from penstock.schemas.headers import Header
+from penstock.transport.topics import is_gone
 
 log = structlog.get_logger(__name__)
 
@@ -41,6 +42,7 @@ REFUSALS: Final = (
     kafka_errors.UnknownTopicOrPartitionError,
 )
 _TOO_LARGE: Final = REFUSALS[:3]
+_UNKNOWN: Final = REFUSALS[-1]  # aiokafka's word also for a topic that it could ask no broker about
 
 
 # One record to publish: key, value and headers as Kafka takes them; a token that is handed back when its fate is
@@ -164,9 +166,9 @@ class RecordPublisher:
             await self._rebuild(producer)
             if len(batch) > 1 and isinstance(error, _TOO_LARGE):
                 await self._send_next(place, lane, len(batch) // 2)
-            else:
+            elif not isinstance(error, _UNKNOWN) or await is_gone(self._options, place.topic):
                 self._refuse(place, [lane.waiting.popleft() for _ in batch], error)
-        except (kafka_errors.KafkaError, TransportError, TimeoutError, OSError) as error:
+        except Exception as error:  # whatever it is, the records must not be lost with it
             log.warning("publish failed; trying again", topic=place.topic, error=repr(error), records=len(batch))
             lane.waiting.extendleft(reversed(batch))
             await self._rebuild(producer)
@@ -233,3 +235,14 @@ async def _stop(producer: AIOKafkaProducer, timeout_s: float) -> None:
     with contextlib.suppress(Exception):
         async with asyncio.timeout(timeout_s):
             await producer.stop()
+            return
+    # What stop() did not wait for would go on for ever, and write doubles when a broker is back.
+    if producer._sender is not None and producer._sender.sender_task is not None:
+        producer._sender.sender_task.cancel()
+    waiting = producer._message_accumulator
+    for batch in (*waiting._pending_batches, *chain.from_iterable(waiting._batches.values())):
+        if not batch.future.done():
+            batch.future.set_exception(kafka_errors.KafkaConnectionError("the producer was replaced"))
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(1.0):
+            await producer.client.close()

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from aiokafka import errors as kafka_errors
@@ -15,6 +15,8 @@ from penstock.schemas.errors import TransportError
 
 log = structlog.get_logger(__name__)
 
+_MAX_ABSENT: Final = 10_000  # names come from outside: remember no more than that
+
 
 class TopicDirectory:
     """A snapshot of every topic's partition count.
@@ -24,17 +26,28 @@ class TopicDirectory:
 
     Args:
         client_options: keyword arguments for aiokafka's clients that concern the connection.
-        min_interval_s: look-ups of unknown names refresh the snapshot no more often than this.
+        min_interval_s: a name that was looked up and not there is looked for again no sooner than this.
+        max_age_s: the snapshot is renewed at this interval, so that partitions added to a topic are seen.
         timeout_s: bound on one refresh.
     """
 
-    def __init__(self, client_options: dict[str, Any], *, min_interval_s: float = 1.0, timeout_s: float = 5.0) -> None:
+    def __init__(
+        self,
+        client_options: dict[str, Any],
+        *,
+        min_interval_s: float = 1.0,
+        max_age_s: float = 30.0,
+        timeout_s: float = 5.0,
+    ) -> None:
         self._options = client_options
         self._min_interval_s = min_interval_s
+        self._max_age_s = max_age_s
         self._timeout_s = timeout_s
+        self._renewing: asyncio.Task[None] | None = None
         self._client: AIOKafkaClient | None = None
         self._counts: dict[str, int] = {}
         self._refreshed = float("-inf")
+        self._absent: set[str] = set()  # looked up and not there; forgotten when the interval has passed
 
     def __repr__(self) -> str:
         return f"<TopicDirectory of {len(self._counts)} topics>"
@@ -59,8 +72,12 @@ class TopicDirectory:
                 "Is it running, and is kafka.bootstrap_servers right?"
             ) from error
 
+        self._renewing = asyncio.create_task(self._renew(), name="penstock-topics")
+
     async def close(self) -> None:
         """Disconnect."""
+        if self._renewing is not None:
+            self._renewing.cancel()
         client, self._client = self._client, None
         if client is not None:
             with contextlib.suppress(Exception):
@@ -73,15 +90,27 @@ class TopicDirectory:
 
     async def look_up(self, topics: Iterable[str]) -> None:
         """Refresh the snapshot if one of these topics is not in it; what fails leaves it as it was."""
-        if all(topic in self._counts for topic in topics):
+        missing = {topic for topic in topics if topic not in self._counts}
+        if time.monotonic() - self._refreshed >= self._min_interval_s or len(self._absent) > _MAX_ABSENT:
+            self._absent = set()
+        if missing <= self._absent:
             return
-        if time.monotonic() - self._refreshed < self._min_interval_s:
-            return
+        if await self._try_refresh():
+            self._absent |= missing - self._counts.keys()
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(self._max_age_s)
+            await self._try_refresh()
+
+    async def _try_refresh(self) -> bool:
         try:
             async with asyncio.timeout(self._timeout_s):
                 await self._refresh()
         except (kafka_errors.KafkaError, TimeoutError, OSError) as error:
             log.warning("topics could not be listed", error=repr(error))
+            return False
+        return True
 
     async def wait_for(self, topics: Iterable[str], *, timeout_s: float) -> None:
         """Refresh until every topic is in the snapshot, or the deadline comes."""
@@ -98,6 +127,17 @@ class TopicDirectory:
         cluster = await self._client.fetch_all_metadata()
         counts = {topic: len(cluster.partitions_for_topic(topic) or ()) for topic in cluster.topics()}
         self._counts = {topic: count for topic, count in counts.items() if count}
+
+
+async def is_gone(client_options: dict[str, Any], topic: str) -> bool:
+    """Tell whether the cluster answers and has no such topic; asking creates none."""
+    directory = TopicDirectory(client_options)
+    try:
+        await directory.start()
+    except TransportError:
+        return False
+    await directory.close()
+    return directory.partitions(topic) == 0
 
 
 async def create_topics(

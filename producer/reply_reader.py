@@ -11,6 +11,7 @@ from aiokafka import errors as kafka_errors
 from aiokafka.structs import TopicPartition
 
 from penstock.schemas.errors import TransportError
+from penstock.transport.raw_records import fetch_raw, is_unreadable, walk
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +37,7 @@ class ReplyReader:
         *,
         start_timeout_s: float,
     ) -> None:
+        self._options = client_options
         self._place = place
         self._on_record = on_record
         self._start_timeout_s = start_timeout_s
@@ -79,22 +81,30 @@ class ReplyReader:
                 await self._consumer.stop()
 
     async def _read(self) -> None:
-        most: int | None = None
         while True:
             try:
-                fetched = await self._consumer.getmany(self._place, timeout_ms=_POLL_MS, max_records=most)
-                most = None
-            except (UnicodeDecodeError, kafka_errors.CorruptRecordException):
-                # Somebody's record on the shared partition cannot be read and would hide all after it: go on one
-                # by one, and step over the record that fails alone.
-                if most == 1:
-                    log.warning("unreadable record passed over", topic=self._place.topic)
-                    self._consumer.seek(self._place, await self._consumer.position(self._place) + 1)
-                most = 1
-                continue
-            except kafka_errors.KafkaError as error:
-                log.warning("replies cannot be read; trying again", error=repr(error))
-                await asyncio.sleep(_PAUSE_S)
+                fetched = await self._consumer.getmany(self._place, timeout_ms=_POLL_MS)
+            except Exception as error:
+                await self._recover(error)
                 continue
             for record in fetched.get(self._place, ()):
                 self._on_record(record)
+
+    async def _recover(self, error: Exception) -> None:
+        """Go on after a fetch that failed: past somebody's record that cannot be read, or once more."""
+        try:
+            if not is_unreadable(error):
+                raise error
+            position = await self._consumer.position(self._place)
+            data = await fetch_raw(self._options, self._place, position, timeout_s=self._start_timeout_s)
+        except (kafka_errors.KafkaError, TransportError) as failure:
+            log.warning("replies cannot be read; trying again", error=repr(failure))
+            await asyncio.sleep(_PAUSE_S)
+            return
+        for offset, record in walk(self._place, data, position):
+            if record is None:
+                log.warning("unreadable record passed over", topic=self._place.topic, offset=offset)
+            else:
+                self._on_record(record)
+            position = offset + 1
+        self._consumer.seek(self._place, position)
