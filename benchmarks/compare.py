@@ -31,7 +31,7 @@ async def main(count: int, pairs: int, rates: list[int], seconds: float) -> None
             subprocess.run, [sys.executable, "-m", "penstock.cli.demo_model", str(folder)], check=True
         )
         workload = Workload(folder)
-        async with EmbeddedKafka(jvm_options=("-XX:TieredStopAtLevel=4",)) as kafka:  # as a server would run
+        async with EmbeddedKafka() as kafka:
             bootstrap = kafka.bootstrap_servers
             await create_topics({"bootstrap_servers": bootstrap}, {"requests": PARTITIONS})
             await asyncio.to_thread(workload.fill, bootstrap, "requests", count)

@@ -41,7 +41,7 @@ def serve(bootstrap: str, group: str, requests: str, replies: str, model: str) -
     consumer.subscribe([requests])
     stopping: list[int] = []
     signal.signal(signal.SIGTERM, lambda *_: stopping.append(1))
-    done: dict[tuple[str, int], int] = {}
+    done: dict[Any, int] = {}
     committed = time.monotonic()
     while not stopping:
         first = consumer.poll(0.2)
@@ -51,7 +51,7 @@ def serve(bootstrap: str, group: str, requests: str, replies: str, model: str) -
         batch = [first, *consumer.consume(BATCH - 1, timeout=0)]
         answer(batch, session, tensor.name, producer, replies)
         for message in batch:
-            done[message.topic(), message.partition()] = message.offset() + 1
+            done[message.topic(), message.partition()] = (message.offset() or 0) + 1
         while len(producer) > 8 * BATCH:  # pipelined: several batches may be on their way
             producer.poll(0.001)
         if time.monotonic() - committed > COMMIT_S:
@@ -82,7 +82,7 @@ def answer(batch: list[Any], session: Any, name: str, producer: Producer, replie
     producer.poll(0)
 
 
-def commit(consumer: Consumer, done: dict[tuple[str, int], int]) -> None:
+def commit(consumer: Consumer, done: dict[Any, int]) -> None:
     """Commit without waiting."""
     if done:
         offsets = [TopicPartition(topic, partition, offset) for (topic, partition), offset in done.items()]

@@ -34,7 +34,7 @@ def rate(bootstrap: str, replies: str, workload: Workload, count: int) -> Rate:
     wrong, stamps = 0, []
     while messages := consumer.consume(5000, timeout=2.0):
         for message in messages:
-            index, right = workload.is_right(message.value())
+            index, right = workload.is_right(message.value() or b"{}")
             seen[index] += 1
             wrong += not right
         stamps += [messages[0].timestamp()[1], messages[-1].timestamp()[1]]
@@ -73,7 +73,7 @@ def latencies(
         while left and time.perf_counter() < deadline:
             message = consumer.poll(0.5)
             if message is not None and message.error() is None:
-                came[workload.is_right(message.value())[0]] = time.perf_counter()
+                came[workload.is_right(message.value() or b"{}")[0]] = time.perf_counter()
                 left -= 1
 
     reader = threading.Thread(target=read)

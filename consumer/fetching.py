@@ -11,7 +11,7 @@ from aiokafka.structs import TopicPartition
 
 from penstock.consumer.assignment import Assignment
 from penstock.consumer.backpressure import Valve
-from penstock.consumer.intake import Intake, RequestChunk, steps
+from penstock.consumer.intake import Intake, Part, RequestChunk, steps
 from penstock.consumer.outbox import Outbox
 from penstock.consumer.progress import PartitionProgress, Record
 from penstock.consumer.queue import RequestQueue
@@ -88,10 +88,8 @@ class Fetching:
             if not fetched:
                 continue
             async with self.taking_in:
-                for place, records in fetched.items():
-                    progress = self._assignment.open.get(place)
-                    if progress is not None and not self._assignment.draining:
-                        await self._take_in(progress, records)
+                opened = self._assignment.open
+                await self._take_in([(opened[place], records) for place, records in fetched.items() if place in opened])
 
     async def _fetch(self) -> dict[TopicPartition, list[Record]]:
         try:
@@ -118,24 +116,20 @@ class Fetching:
     async def _take_in_salvaged(self, salvaged: Sequence[Salvaged]) -> None:
         async with self.taking_in:
             for progress, records, unreadable in salvaged:
-                if progress.closed or self._assignment.draining:
-                    continue
-                await self._take_in(progress, records)
-                if unreadable is not None and not progress.closed:
+                await self._take_in([(progress, records)])
+                if unreadable is not None and not progress.closed and not self._assignment.draining:
                     self._salvage.put_aside(progress, unreadable)
         if not salvaged:
             await asyncio.sleep(_POLL_S)
 
-    async def _take_in(self, progress: PartitionProgress, records: Sequence[Record]) -> None:
-        before = progress.skipped
-        admitted = progress.admit(records)
-        if progress.skipped > before:
-            self._metrics.skipped.inc(progress.skipped - before)
-        await self._outbox.look_up_reply_topics(admitted)
-        for part in steps(admitted):
-            if progress.closed:
+    async def _take_in(self, fetched: Sequence[Part]) -> None:
+        parts = [(progress, self._admitted(progress, records)) for progress, records in fetched]
+        for _, records in parts:
+            await self._outbox.look_up_reply_topics(records)
+        for step in steps(parts):
+            if self._assignment.draining:  # what is left is not begun: whoever gets the partition serves it
                 return
-            chunks, unanswerable = self._intake.take(progress, part)
+            chunks, unanswerable = self._intake.take(step)
             self._admit(chunks)
             if unanswerable:
                 for request in unanswerable:
@@ -143,6 +137,13 @@ class Fetching:
                 self._outbox.bury(unanswerable)
             # Decoding is the longest thing done on the loop: acknowledgements and heartbeats get their turn.
             await asyncio.sleep(0)
+
+    def _admitted(self, progress: PartitionProgress, records: Sequence[Record]) -> Sequence[Record]:
+        before = progress.skipped
+        admitted = () if progress.closed else progress.admit(records)
+        if progress.skipped > before:
+            self._metrics.skipped.inc(progress.skipped - before)
+        return admitted
 
     def _admit(self, chunks: list[RequestChunk]) -> None:
         for chunk in chunks:

@@ -7,7 +7,7 @@ becomes its reply; one that cannot even be answered is handed back to become a d
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from penstock.consumer.pending import PendingRequest
 from penstock.consumer.progress import PartitionProgress, Record
@@ -25,6 +25,7 @@ _DAY_MS = 86_400_000
 _Target = tuple[str | None, str | None, bool]  # model, version, raw
 
 RequestChunk = Chunk[PendingRequest]
+Part = tuple[PartitionProgress, Sequence[Record]]  # records of one partition
 
 
 class Intake:
@@ -42,31 +43,24 @@ class Intake:
         self._limits = limits
         self._decoders: dict[int, tuple[Model, RequestDecoder]] = {}
 
-    def take(
-        self, progress: PartitionProgress, records: Sequence[Record]
-    ) -> tuple[list[RequestChunk], list[PendingRequest]]:
-        """Take in up to `STEP` records of one partition.
+    def take(self, parts: Sequence[Part]) -> tuple[list[RequestChunk], list[PendingRequest]]:
+        """Take in up to `STEP` records, of any partitions.
 
         Returns:
             Chunks, in order per model; and the requests that cannot be answered, their `error` saying why.
         """
         now = time.monotonic()
-        usual_route = self._router.default_route(progress.place.partition)
         runs: list[tuple[_Target, list[PendingRequest]]] = []
         growing: dict[_Target, list[PendingRequest]] = {}
         failed: list[PendingRequest] = []
         unanswerable: list[PendingRequest] = []
-        for record in records:
-            envelope = read_envelope(record.headers, self._limits) if record.headers else BARE
-            request = PendingRequest(progress, record, envelope, usual_route)
-            request.weight = _WEIGHT + record.serialized_value_size + record.serialized_key_size
-            if envelope is not BARE or usual_route is None:
-                self._read_headers(request, now)
+        for request in self._requests(parts, now):
             if request.route is None:
                 unanswerable.append(request)
             elif request.error is not None:
                 failed.append(request)
             else:
+                envelope = request.envelope
                 target = (envelope.model, envelope.version, envelope.raw)
                 run = growing.get(target)
                 if run is None:
@@ -78,6 +72,19 @@ class Intake:
         for target, requests in runs:
             chunks += self._chunks_for(target, requests, now)
         return chunks, unanswerable
+
+    def _requests(self, parts: Sequence[Part], now: float) -> list[PendingRequest]:
+        made: list[PendingRequest] = []
+        for progress, records in parts:
+            usual_route = self._router.default_route(progress.place.partition)
+            for record in records:
+                envelope = read_envelope(record.headers, self._limits) if record.headers else BARE
+                request = PendingRequest(progress, record, envelope, usual_route)
+                request.weight = _WEIGHT + record.serialized_value_size + record.serialized_key_size
+                if envelope is not BARE or usual_route is None:
+                    self._read_headers(request, now)
+                made.append(request)
+        return made
 
     def _begin(self, target: _Target, growing: dict[_Target, list[PendingRequest]]) -> list[PendingRequest]:
         """Begin a run of requests for one target; it ends the model's other runs, so that its order holds."""
@@ -128,9 +135,21 @@ class Intake:
         return known[1]
 
 
-def steps(records: Sequence[Record]) -> list[Sequence[Record]]:
-    """Cut a fetch into parts small enough to decode without holding up the event loop."""
-    return [records] if len(records) <= STEP else [records[at : at + STEP] for at in range(0, len(records), STEP)]
+def steps(parts: Sequence[Part]) -> Iterator[list[Part]]:
+    """Cut a fetch into steps of up to `STEP` records, small enough not to hold up the event loop."""
+    step: list[Part] = []
+    room = STEP
+    for progress, records in parts:
+        left = records
+        while left:
+            step.append((progress, left[:room]))
+            room -= min(room, len(left))
+            left = left[len(step[-1][1]) :]
+            if not room:
+                yield step
+                step, room = [], STEP
+    if step:
+        yield step
 
 
 def _assemble(

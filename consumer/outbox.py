@@ -175,9 +175,7 @@ class Outbox:
         if good:
             self._metrics.requests.labels(model, "ok").inc(good)
         if batch.rows:
-            self._metrics.batch_rows.labels(model).observe(batch.rows)
-            self._metrics.queue_seconds.observe(inference.waited_s)
-            self._metrics.inference_seconds.labels(model).observe(inference.ran_s)
+            self._metrics.observe_batch(model, batch.rows, inference.waited_s, inference.ran_s)
 
 
 def _explain(error: Exception) -> str:

@@ -44,6 +44,9 @@ class RequestQueue:
         """Wait until something is added, or until what is there is due."""
         self._added.clear()
         due = self._batcher.next_due()
+        if due is None:
+            await self._added.wait()
+            return
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(None if due is None else max(0.0, due - time.monotonic())):
+            async with asyncio.timeout(max(0.0, due - time.monotonic())):
                 await self._added.wait()

@@ -105,6 +105,11 @@ class Worker:
             client_options=options,
         )
         self._inferring = Inferring(self._queue, self._engine, self._outbox)
+        # Read when the metrics are asked for, in the HTTP server's thread.
+        metrics.buffered_bytes.set_function(lambda: self._valve.bytes)
+        metrics.buffered_rows.set_function(lambda: self._valve.rows)
+        metrics.partitions.set_function(lambda: len(self._assignment.open))
+        metrics.epoch.set_function(lambda: self._assignment.epoch)
 
     def __repr__(self) -> str:
         return f"<Worker {self.state} {self._assignment!r} {self._valve!r}>"
@@ -117,11 +122,8 @@ class Worker:
         return None if self._assignment.assigned else "the group has assigned no partitions yet"
 
     def observe(self) -> None:
-        """Set the gauges that nobody's work sets by the way; called about once a second."""
-        self._metrics.buffered_bytes.set(self._valve.bytes)
-        self._metrics.buffered_rows.set(self._valve.rows)
-        self._metrics.partitions.set(len(self._assignment.open))
-        self._metrics.epoch.set(self._assignment.epoch)
+        """Renew the lag of the open partitions; called about twice a second."""
+        self._metrics.lag.clear()  # a partition that has gone is no longer ours to speak of
         for place, progress in self._assignment.open.items():
             end = self._consumer.highwater(place)
             if end is not None and progress.next_offset is not None:

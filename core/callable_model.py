@@ -52,6 +52,11 @@ class CallableModel:
         return self._name
 
     @property
+    def steady(self) -> bool:
+        """Whether a run takes equally long for equal shapes: of a function nobody knows."""
+        return False
+
+    @property
     def version(self) -> str:
         """The version, as its folder in the repository is called."""
         return self._version

@@ -1,7 +1,9 @@
 """The inference engine: a thread of its own that runs one batch after another.
 
 The thread gets what releases the interpreter lock: stacking arrays and the model itself. Decoding and encoding
-stay on the event loop's side, because handing them over costs more than it gains.
+stay on the event loop's side, because handing them over costs more than it gains. The same holds for a few rows of
+a model that is known to be quick: two hand-overs between threads take about 0.8 ms where the run itself takes 0.04.
+Such a batch runs at once, on the event loop's thread, for less time than the loop spends on decoding a step.
 """
 
 import asyncio
@@ -9,12 +11,17 @@ import queue
 import threading
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 from penstock.core.chunk import Batch
 from penstock.core.model import Array, Model
 from penstock.core.model_table import ModelTable
 from penstock.schemas.errors import ModelError, PenstockError, RequestError
+
+_FEW_ROWS: Final = 16
+_QUICK_S: Final = 0.001  # decoding one step holds the event loop for twice as long
+_PROVEN: Final = 32  # quick runs in a row before a model counts as quick; one slow run begins the count again
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +52,9 @@ class InferenceEngine:
 
     def __init__(self, models: ModelTable) -> None:
         self._models = models
+        self._handed_over = 0  # batches the thread has not answered yet; changes on the event loop only
+        # Quick runs of few rows in a row; a model that is dropped takes its count along.
+        self._quick_runs: WeakKeyDictionary[Model, int] = WeakKeyDictionary()
         self._inbox: queue.SimpleQueue[tuple[Batch[Any], asyncio.Future[Inference]] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
@@ -54,13 +64,17 @@ class InferenceEngine:
         self._thread.start()
 
     def submit(self, batch: Batch[Any]) -> "asyncio.Future[Inference]":
-        """Hand a batch over; must be called on the event loop.
+        """Hand a batch over, or run it at once if that is sure to be quick; must be called on the event loop.
 
         Returns:
             A future of what became of it. It never holds an exception: failures are in `Inference.error`.
         """
         future: asyncio.Future[Inference] = asyncio.get_running_loop().create_future()
-        self._inbox.put((batch, future))
+        if self._handed_over == 0 and self._is_quick(batch):
+            self._answer(future, self._run(batch), batch.rows)
+        else:
+            self._handed_over += 1
+            self._inbox.put((batch, future))
         return future
 
     async def close(self, timeout_s: float) -> bool:
@@ -78,7 +92,30 @@ class InferenceEngine:
             # The loop may have been closed on a process that is being stopped the hard way.
             loop = future.get_loop()
             if not loop.is_closed():
-                loop.call_soon_threadsafe(_resolve, future, inference)
+                loop.call_soon_threadsafe(self._taken_back, future, inference, batch.rows)
+
+    def _taken_back(self, future: "asyncio.Future[Inference]", inference: Inference, rows: int) -> None:
+        self._handed_over -= 1
+        self._answer(future, inference, rows)
+
+    def _answer(self, future: "asyncio.Future[Inference]", inference: Inference, rows: int) -> None:
+        model = inference.model
+        if model is not None and model.steady and rows <= _FEW_ROWS:
+            runs = self._quick_runs.get(model, 0)
+            self._quick_runs[model] = runs + 1 if inference.ran_s < _QUICK_S else 0
+        if not future.done():
+            future.set_result(inference)
+
+    def _is_quick(self, batch: Batch[Any]) -> bool:
+        if batch.rows == 0:
+            return True
+        if batch.rows > _FEW_ROWS:
+            return False
+        try:
+            model = self._models.resolve(batch.key.model, batch.key.version)
+        except RequestError:
+            return True  # nothing will run
+        return self._quick_runs.get(model, 0) >= _PROVEN
 
     def _run(self, batch: Batch[Any]) -> Inference:
         start = time.monotonic()
@@ -98,11 +135,6 @@ class InferenceEngine:
             failure.__cause__ = error
             return Inference(model, {}, failure, waited, time.monotonic() - start)
         return Inference(model, outputs, None, waited, time.monotonic() - start)
-
-
-def _resolve(future: "asyncio.Future[Inference]", inference: Inference) -> None:
-    if not future.done():
-        future.set_result(inference)
 
 
 def _check(model: Model, outputs: dict[str, Array], rows: int) -> None:

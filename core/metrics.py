@@ -45,5 +45,16 @@ class Metrics:
         self.epoch = Gauge("penstock_assignment_epoch", "Assignments received since the start", registry=r)
         # Records in the log that are not finished yet, per partition.
         self.lag = Gauge("penstock_lag_records", "End offset minus next offset", ["topic", "partition"], registry=r)
+        self._by_model: dict[str, tuple[Histogram, Histogram]] = {}
         # Which versions are loaded.
         self.models = Gauge("penstock_model_loaded", "Loaded model versions", ["model", "version"], registry=r)
+
+    def observe_batch(self, model: str, rows: int, waited_s: float, ran_s: float) -> None:
+        """Count a batch that has run."""
+        children = self._by_model.get(model)
+        if children is None:  # looking labels up takes longer than counting
+            children = self.batch_rows.labels(model), self.inference_seconds.labels(model)
+            self._by_model[model] = children
+        children[0].observe(rows)
+        children[1].observe(ran_s)
+        self.queue_seconds.observe(waited_s)

@@ -73,6 +73,11 @@ class Model(Protocol):
         """What the model takes and gives; never changes."""
         ...
 
+    @property
+    def steady(self) -> bool:
+        """Whether how long a run takes depends on the shapes of its inputs alone; False when in doubt."""
+        ...
+
     def run(self, inputs: Tensors) -> dict[str, Array]:
         """Run one batch.
 

@@ -56,6 +56,11 @@ class OnnxModel:
         return self._name
 
     @property
+    def steady(self) -> bool:
+        """Whether a run takes equally long for equal shapes: a graph of operators does."""
+        return True
+
+    @property
     def version(self) -> str:
         """The version, as its folder in the repository is called."""
         return self._version

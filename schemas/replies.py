@@ -7,12 +7,13 @@ Object" and "Inference Response Errors". An error reply has the members id, code
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
 import orjson
 
-from penstock.schemas.datatypes import DTYPES, datatype_of
+from penstock.schemas.datatypes import DTYPES, Datatype, datatype_of
 from penstock.schemas.errors import RETRYABLE, ErrorCode, RequestError, ServiceError
 from penstock.schemas.tensors import Array, strings_to_json, tensor_from_json
 
@@ -118,16 +119,22 @@ class BatchEncoder:
         return [by_name[name] for name in wanted]
 
 
+@lru_cache(maxsize=1024)
+def _column_text(name: str, datatype: Datatype, shape: tuple[int, ...], batched: bool) -> tuple[bytes, bytes, bytes]:
+    """Return what stands before the number of rows, what follows it, and both with one row."""
+    head = b'{"name":%s,"datatype":"%s","shape":[' % (orjson.dumps(name), datatype.encode())
+    dims = b",".join(b"%d" % dim for dim in shape)
+    after = (b"," if dims and batched else b"") + dims + b'],"data":['
+    return head, after, head + (b"1" if batched else b"") + after
+
+
 class _Column:
     """One output of a batch as JSON text, cut into rows."""
 
     def __init__(self, name: str, array: Array, batched: bool) -> None:
         self.name = name
         datatype = datatype_of(array.dtype)
-        self._head = b'{"name":%s,"datatype":"%s","shape":[' % (orjson.dumps(name), datatype.encode())
-        dims = b",".join(b"%d" % dim for dim in array.shape[1:])
-        self._dims = (b"," if dims and batched else b"") + dims + b'],"data":['
-        self.one = self._head + (b"1" if batched else b"") + self._dims
+        self._head, self._dims, self.one = _column_text(name, datatype, array.shape[1:], batched)
         self.cells, self.bad = _strings(array) if datatype == "BYTES" else (_numbers(array), _not_finite_rows(array))
         self._why = _NO_STRING if datatype == "BYTES" else _NOT_FINITE
 

@@ -18,7 +18,8 @@ async def test_started_broker_says_where_it_is_and_ends_cleanly_on_interrupt(kaf
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    lines = []
+    lines: list[str] = []
+    assert command.stdout is not None
     async with asyncio.timeout(60):
         while not lines or "Ctrl-C" not in lines[-1]:
             lines.append((await command.stdout.readline()).decode())

@@ -159,6 +159,7 @@ asyncio.run(main())
 
 async def test_killed_parent_leaves_no_broker_and_no_folder_behind(kafka):
     parent = await asyncio.create_subprocess_exec(sys.executable, "-c", PARENT, stdout=asyncio.subprocess.PIPE)
+    assert parent.stdout is not None
     async with asyncio.timeout(60):
         pid, folder = (await parent.stdout.readline()).decode().split()
 

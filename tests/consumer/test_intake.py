@@ -66,7 +66,7 @@ def to(name: str) -> tuple[str, bytes]:
 
 
 def taken(intake: Intake, *records: Record) -> tuple[list[RequestChunk], list[PendingRequest]]:
-    chunks, unanswerable = intake.take(PROGRESS, records)
+    chunks, unanswerable = intake.take([(PROGRESS, records)])
     for chunk in chunks:
         check(chunk)
     offsets = [request.record.offset for chunk in chunks for request in chunk.requests]
@@ -286,7 +286,11 @@ def test_the_weight_of_a_request_counts_key_and_value() -> None:
 
 
 def test_a_fetch_is_cut_into_steps() -> None:
-    records = [record(at, b"") for at in range(2 * STEP + 1)]
-    assert [len(part) for part in steps(records)] == [STEP, STEP, 1]
-    assert [each for part in steps(records) for each in part] == records
-    assert steps(records[:STEP]) == [records[:STEP]]
+    first = [record(offset, b"") for offset in range(STEP + 7)]
+    second = [record(offset, b"") for offset in range(STEP)]
+    other = PartitionProgress(TopicPartition("requests", 6), 0)
+    cut = list(steps([(PROGRESS, first), (other, second), (other, [])]))
+    assert [sum(len(records) for _, records in step) for step in cut] == [STEP, STEP, 7]
+    for progress, records in ((PROGRESS, first), (other, second)):
+        assert [each for step in cut for whose, some in step if whose is progress for each in some] == records
+    assert list(steps([])) == []

@@ -250,3 +250,81 @@ def test_an_event_loop_that_is_gone_does_not_end_the_thread() -> None:
         return list(inference.outputs["y"].tolist())
 
     assert asyncio.run(come_back()) == [4]
+
+
+class Steady(Bare):
+    """A model whose time depends on its shapes, and that remembers on which threads it ran."""
+
+    def __init__(self, function: Callable[[Tensors], Any] = lambda inputs: {"y": inputs["x"] * 2}) -> None:
+        super().__init__(function)
+        self.threads: list[int] = []
+
+    @property
+    def steady(self) -> bool:
+        return True
+
+    def run(self, inputs: Tensors) -> Any:
+        self.threads.append(threading.get_ident())
+        return super().run(inputs)
+
+
+async def test_a_steady_model_that_has_proved_quick_runs_a_few_rows_without_a_hand_over(start: Start) -> None:
+    model, here = Steady(), threading.get_ident()
+    engine = start(model)
+    for number in range(200):
+        inference = await engine.submit(batch_of(number))
+        assert inference.outputs["y"].tolist() == [2 * number]
+    assert model.threads[0] != here
+    assert model.threads[-1] == here
+    await engine.submit(batch_of(*range(100)))
+    assert model.threads[-1] != here, "many rows are for the engine's thread"
+
+
+async def test_one_slow_run_sends_a_model_back_to_the_engines_thread(start: Start) -> None:
+    slow = threading.Event()
+
+    def sometimes_slow(inputs: Tensors) -> dict[str, Any]:
+        if slow.is_set():
+            threading.Event().wait(0.02)
+        return {"y": inputs["x"] * 2}
+
+    model, here = Steady(sometimes_slow), threading.get_ident()
+    engine = start(model)
+    while not model.threads or model.threads[-1] != here:
+        await engine.submit(batch_of(1))
+    slow.set()
+    await engine.submit(batch_of(1))
+    assert model.threads[-1] == here, "nobody could know before"
+    await engine.submit(batch_of(1))
+    assert model.threads[-1] != here
+
+
+async def test_a_quick_batch_does_not_overtake_one_that_was_handed_over(start: Start) -> None:
+    gate, ended = Gate(), list[int]()
+
+    def run(inputs: Tensors) -> Any:
+        return gate(dict(inputs)) if len(inputs["x"]) > 50 else doubled(dict(inputs))
+
+    model = Steady(run)
+    engine = start(model)
+    while not model.threads or model.threads[-1] != threading.get_ident():
+        await engine.submit(batch_of(1))
+    futures = [engine.submit(batch_of(*range(100))), engine.submit(batch_of(1))]
+    for future in futures:
+        future.add_done_callback(lambda done: ended.append(futures.index(done)))
+    gate.open.set()
+    await asyncio.gather(*futures)
+    assert ended == [0, 1]
+
+
+async def test_a_model_of_unknown_pace_never_runs_on_the_loops_thread(start: Start) -> None:
+    threads: set[int] = set()
+
+    def run(inputs: dict[str, Any]) -> dict[str, Any]:
+        threads.add(threading.get_ident())
+        return doubled(inputs)
+
+    engine = start(run)
+    for number in range(100):
+        await engine.submit(batch_of(number))
+    assert threading.get_ident() not in threads

@@ -1,10 +1,9 @@
 """What cannot be answered becomes a dead letter, and its neighbours are answered."""
 
 import pytest
-from aiokafka.codec import has_snappy
 
 from tests.integration.conftest import ask
-from tests.support.damaged import batch_in_snappy, batch_with_damaged_header_key, produce_raw
+from tests.support.damaged import batch_with_damaged_header_key, produce_raw
 from tests.support.messages import by_source, data_of, headers_of, infer
 
 TWO = infer([1, 2, 0])
@@ -93,18 +92,3 @@ async def test_a_header_key_that_is_not_utf8_becomes_a_dead_letter_with_coordina
     assert headers_of(dead)["penstock-reason"] == b"UNREADABLE"
     assert headers_of(dead)["kafka_dlt-original-offset"] == (first + place).to_bytes(8, "big")
     await lane.wait_until_committed()
-
-
-@pytest.mark.skipif(has_snappy(), reason="the codec's library is installed")
-async def test_batches_in_a_codec_that_is_not_installed_hold_nothing_up(lane, inside_worker):
-    """Until a codec's library is there, its batches cannot be read; their offsets are told, and others are served."""
-    async with inside_worker():
-        await lane.send([(0, None, TWO, ())])
-        offset = await produce_raw(lane.bootstrap, lane.requests, 0, batch_in_snappy(TWO))
-        await lane.send([(0, None, TWO, ()), (1, None, TWO, ())])
-        replies = await lane.read(enough=3)
-        await lane.wait_until_committed()
-
-    assert len(replies) == 3
-    (dead,) = await lane.read(lane.dead_letters, enough=1, partitions=1)
-    assert headers_of(dead)["penstock-source"] == f"{lane.requests}/0/{offset}".encode()

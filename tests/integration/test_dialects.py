@@ -27,6 +27,18 @@ async def test_native_headers(served):
     assert "penstock-error" not in named
 
 
+@pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
+async def test_compressed_requests_are_read_in_every_codec(served, codec):
+    lane = served.lane
+    async with lane.producer(compression_type=codec) as producer:
+        sent = await producer.send_and_wait(lane.requests, TWO, partition=3, headers=[("id", codec.encode())])
+    source = f"{lane.requests}/3/{sent.offset}"
+    replies = await lane.read(enough=lambda all_: any(source_of(each) == source for each in all_))
+    (reply,) = [each for each in replies if source_of(each) == source]
+    assert headers_of(reply)["id"] == codec.encode()
+    assert data_of(reply) == [2.0, 4.0, 0.0]
+
+
 async def test_spring_headers_are_raw_bytes(served):
     correlation = uuid.uuid4().bytes
     headers = [

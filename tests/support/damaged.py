@@ -7,8 +7,8 @@ from aiokafka.record.util import calc_crc32c
 from aiokafka.structs import TopicPartition
 
 _MARK = "zz-damaged"
-# Places in a record batch: its length, the checksum and what it covers, the codec, the first record.
-_LENGTH_AT, _CRC_AT, _COVERED_FROM, _ATTRIBUTES_AT, _HEADER = 8, 17, 21, 21, 61
+# Places in a record batch: its length, the checksum and what it covers.
+_LENGTH_AT, _CRC_AT, _COVERED_FROM = 8, 17, 21
 
 
 def batch_with_damaged_header_key(values: list[bytes], damaged: int) -> bytes:
@@ -16,23 +16,6 @@ def batch_with_damaged_header_key(values: list[bytes], damaged: int) -> bytes:
     raw = _batch(values, damaged)
     at = raw.index(_MARK.encode())
     raw[at : at + len(_MARK)] = b"\xff\xfe" + _MARK[2:].encode()
-    return _sealed(raw)
-
-
-def batch_in_snappy(value: bytes) -> bytes:
-    """A record batch of one record, compressed with a codec whose library is no dependency of ours.
-
-    Source: google/snappy, format_description.txt (a block may be one literal); xerial/snappy-java, SnappyOutputStream.
-    """
-    raw = _batch([value])
-    records = bytes(raw[_HEADER:])
-    assert 60 < len(records) <= 1 << 16
-    length = bytes([len(records) & 0x7F | 0x80, len(records) >> 7]) if len(records) > 127 else bytes([len(records)])
-    block = length + bytes([61 << 2]) + (len(records) - 1).to_bytes(2, "little") + records
-    framed = b"\x82SNAPPY\x00" + (1).to_bytes(4, "big") * 2 + len(block).to_bytes(4, "big") + block
-    raw[_HEADER:] = framed
-    raw[_ATTRIBUTES_AT + 1] |= 2
-    raw[_LENGTH_AT : _LENGTH_AT + 4] = (len(raw) - _LENGTH_AT - 4).to_bytes(4, "big")
     return _sealed(raw)
 
 
