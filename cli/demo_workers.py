@@ -52,8 +52,9 @@ async def workers(
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PENSTOCK_")}
     with log.open("wb") as stream:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "penstock.cli.main", "worker", env=inherited | settings, stderr=stream
-        )
+            sys.executable, "-m", "penstock.cli.main", "worker", env=inherited | settings, stderr=stream,
+            start_new_session=True,  # Ctrl-C is for the demo, which then stops its workers
+        )  # fmt: skip
 
     async def ready() -> None:
         deadline = time.monotonic() + _READY_S

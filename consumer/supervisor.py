@@ -108,6 +108,8 @@ class Supervisor:
             f"--child={number}",
             f"--client-id={client_id}",
             stdin=asyncio.subprocess.PIPE,
+            # Ctrl-C on a terminal is for the supervisor, which tells its children once: twice would end them at once.
+            start_new_session=True,
         )
         self._children[number] = child
         log.info("worker process started", number=number, pid=child.pid, client_id=client_id)

@@ -1,5 +1,6 @@
 """A worker that is told to stop, and one that has more to do than it may hold."""
 
+import os
 import signal
 
 import orjson
@@ -52,6 +53,21 @@ async def test_a_second_sigterm_ends_at_once(lane, worker_process):
     process.signal(signal.SIGTERM)
 
     assert await process.wait(1.5) == 130
+
+
+async def test_ctrl_c_on_a_terminal_drains_every_process_once(lane, worker_process):
+    """The terminal signals the whole group: children that heard it too would end at once, by their second signal."""
+    process = worker_process(worker__processes=2)
+    await process.start()
+    await process.ready(processes=2)
+    await lane.send([(partition, None, numbered(1, delay_s=1), ()) for partition in range(8)])
+    await lane.read(enough=1)
+
+    os.killpg(process.pid, signal.SIGINT)
+
+    assert await process.wait(20) == 0
+    assert len(process.logged("stopped")) == 2
+    assert not process.logged("stopped at once")
 
 
 async def _holds_rows(process: WorkerProcess) -> bool:
