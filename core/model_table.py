@@ -2,8 +2,12 @@
 
 from collections.abc import Iterator
 
+import structlog
+
 from penstock.core.model import Model
 from penstock.schemas.errors import ErrorCode, RequestError
+
+log = structlog.get_logger(__name__)
 
 
 class ModelTable:
@@ -48,9 +52,12 @@ class ModelTable:
         return model
 
     def close(self) -> None:
-        """Close every model."""
+        """Close every model, also after one that fails to."""
         for model in self.loaded():
-            model.close()
+            try:
+                model.close()
+            except Exception as error:  # it is somebody else's code, and the end in any case
+                log.warning("model failed to close", model=model.name, version=model.version, error=repr(error))
         self._versions = {}
 
     def loaded(self) -> Iterator[Model]:

@@ -185,3 +185,26 @@ async def test_inputs_are_taken_no_further_than_the_bound() -> None:
 async def test_a_bound_below_one_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 1"):
         await anext(gather([], Service().submit, ordered=True, max_in_flight=0))
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+async def test_a_slow_source_holds_no_answer_back(ordered: bool) -> None:
+    more = asyncio.Event()
+
+    async def slow() -> AsyncIterator[int]:
+        yield 0
+        await more.wait()
+        yield 1
+
+    service = Service()
+    answers = gather(slow(), service.submit, ordered=ordered, max_in_flight=10)
+    first = asyncio.ensure_future(anext(answers))
+    await service.reached(1)
+    service.answer(0)
+    assert indices([await asyncio.wait_for(first, 5)]) == [0]
+    more.set()
+    second = asyncio.ensure_future(anext(answers))
+    await service.reached(2)
+    service.answer(1)
+    assert indices([await asyncio.wait_for(second, 5)]) == [1]
+    assert [answer async for answer in answers] == []
