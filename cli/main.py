@@ -1,6 +1,6 @@
 """The `penstock` command.
 
-Exit statuses: 0 done, 1 failed, 2 wrong usage or settings, 130 stopped at once.
+Exit statuses: 0 done, 1 failed, 2 wrong usage, settings or models, 130 stopped at once.
 """
 
 import sys
@@ -13,7 +13,7 @@ from penstock.cli import broker
 from penstock.cli.demo import demo
 from penstock.cli.extras import explain_missing
 from penstock.cli.worker import worker
-from penstock.schemas.errors import ConfigurationError, PenstockError
+from penstock.schemas.errors import ConfigurationError, ModelError, PenstockError
 
 app = typer.Typer(
     name="penstock",
@@ -38,7 +38,7 @@ def main() -> None:
     """Run the command line and turn what goes wrong into a line for a person."""
     try:
         app()
-    except ConfigurationError as error:
+    except (ConfigurationError, ModelError) as error:
         _fail(str(error), 2)
     except PenstockError as error:
         _fail(str(error), 1)

@@ -5,11 +5,14 @@ callback raises. So a partition has a gate of its own, which opens when its comm
 failure is kept and raised from the worker's loop.
 """
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from typing import Final
 
 import structlog
 from aiokafka import AIOKafkaConsumer
+from aiokafka import errors as kafka_errors
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.structs import TopicPartition
 
@@ -20,6 +23,8 @@ from penstock.transport.group import CommittedOffsets
 
 log = structlog.get_logger(__name__)
 
+_RETRY_S: Final = 0.5
+
 
 class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
     """The open partitions of one worker. Passed to `subscribe` as its listener.
@@ -29,7 +34,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka h
         committed: where the committed state is read.
         drain: called when partitions are about to go: finish what is in flight and commit it, within a deadline.
         beginning: the group's policy for a partition without a commit: True starts at its first record.
-        timeout_s: bound on opening the gates.
+        timeout_s: bound on one attempt to open the gates; while no broker answers there are more.
 
     `epoch` and `open` change in the two callbacks only; `failure` is set there and read by the worker.
     """
@@ -53,6 +58,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka h
         self.assigned = False
         self.draining = False  # the gates are closed to what is fetched, while what was taken in ends
         self.failure: Exception | None = None
+        self._stopped = False
 
     def __repr__(self) -> str:
         return f"<Assignment epoch={self.epoch} open={len(self.open)}>"
@@ -76,7 +82,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka h
         try:
             self.close()  # after a lost session there was no revocation
             self.epoch += 1
-            opened = await self._read(places)
+            opened = await self._read_when_answered(places)
             for place, progress in opened.items():
                 if progress.position is not None:
                     self._consumer.seek(place, progress.position)
@@ -92,12 +98,29 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka h
             took_s=round(time.monotonic() - start, 3),
         )
 
+    def stop(self) -> None:
+        """Close every gate for good."""
+        self._stopped = True
+        self.close()
+
     def close(self) -> None:
         """Close every gate; what still ends late is reported to nobody."""
         for progress in self.open.values():
             progress.closed = True
         self.open = {}
         self.assigned = False
+
+    async def _read_when_answered(self, places: list[TopicPartition]) -> dict[TopicPartition, PartitionProgress]:
+        """Read the committed state, however long no broker answers; a lost session brings a new assignment."""
+        while True:
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    return await self._read(places)
+            except (TransportError, kafka_errors.KafkaError, TimeoutError) as error:
+                if self._stopped:
+                    raise
+                log.warning("partitions cannot be opened yet; trying again", error=str(error) or repr(error))
+                await asyncio.sleep(_RETRY_S)
 
     async def _read(self, places: list[TopicPartition]) -> dict[TopicPartition, PartitionProgress]:
         if not places:

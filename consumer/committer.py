@@ -5,7 +5,6 @@ the loop it would cap the whole worker; behind the loop it costs nothing.
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Mapping
 
 import structlog
@@ -47,7 +46,6 @@ class Committer:
         self._interval_s = interval_s
         self._timeout_s = timeout_s
         self._lock = asyncio.Lock()
-        self.last_ok = time.monotonic()
 
     async def run(self) -> None:
         """Commit at every interval, until cancelled."""
@@ -64,26 +62,24 @@ class Committer:
         Returns:
             Whether nothing is left to commit.
         """
-        async with self._lock:
-            states = {place: (progress, progress.to_commit()) for place, progress in self._partitions().items()}
-            offsets = {place: OffsetAndMetadata(*state) for place, (_, state) in states.items() if state is not None}
-            if not offsets:
-                self.last_ok = time.monotonic()
-                return True
-            try:
-                async with asyncio.timeout(self._timeout_s if timeout_s is None else timeout_s):
-                    await self._consumer.commit(offsets)
-            except _REJECTED as error:
-                self._metrics.commits.labels("rejected").inc()
-                log.warning("commit rejected; the group has rebalanced", error=repr(error))
-                return False
-            except (kafka_errors.KafkaError, TimeoutError, OSError) as error:
-                self._metrics.commits.labels("failed").inc()
-                log.warning("commit failed; it will be tried again", error=repr(error))
-                return False
+        try:
+            async with asyncio.timeout(self._timeout_s if timeout_s is None else timeout_s), self._lock:
+                return await self._commit()
+        except _REJECTED as error:
+            self._metrics.commits.labels("rejected").inc()
+            log.warning("commit rejected; the group has rebalanced", error=repr(error))
+        except (kafka_errors.KafkaError, TimeoutError, OSError) as error:
+            self._metrics.commits.labels("failed").inc()
+            log.warning("commit failed; it will be tried again", error=repr(error))
+        return False
+
+    async def _commit(self) -> bool:
+        states = {place: (progress, progress.to_commit()) for place, progress in self._partitions().items()}
+        offsets = {place: OffsetAndMetadata(*state) for place, (_, state) in states.items() if state is not None}
+        if offsets:
+            await self._consumer.commit(offsets)
             for progress, state in states.values():
                 if state is not None:
                     progress.committed(state)
             self._metrics.commits.labels("ok").inc()
-            self.last_ok = time.monotonic()
-            return True
+        return True

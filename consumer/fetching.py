@@ -17,10 +17,17 @@ from penstock.consumer.progress import PartitionProgress, Record
 from penstock.consumer.queue import RequestQueue
 from penstock.consumer.salvage import Salvage, Salvaged
 from penstock.core.metrics import Metrics
+from penstock.schemas.errors import TransportError
 from penstock.transport.raw_records import is_unreadable
 
 log = structlog.get_logger(__name__)
 
+# What the group's coordinator will say again each time, until somebody changes a setting or a right.
+_HOPELESS = (
+    kafka_errors.InvalidSessionTimeoutError,
+    kafka_errors.GroupAuthorizationFailedError,
+    kafka_errors.TopicAuthorizationFailedError,
+)
 _POLL_S = 0.2  # how long one fetch call waits for records
 
 
@@ -78,7 +85,7 @@ class Fetching:
         """Fetch until stopped.
 
         Raises:
-            TransportError: a rebalance failed.
+            TransportError: a rebalance failed, or the group refuses this worker.
         """
         while not self._stopping:
             if self._assignment.failure is not None:
@@ -107,6 +114,11 @@ class Fetching:
                 if not is_unreadable(error):
                     raise
                 await self._take_in_salvaged(await self._salvage.read(partitions))
+            except _HOPELESS as failure:
+                raise TransportError(
+                    f"the group refuses this worker: {failure!r}. Check worker.group_id and the rights on it, and "
+                    "worker.session_timeout_s, which the broker holds between 6 and 1800 seconds by default."
+                ) from failure
             except kafka_errors.KafkaError as failure:
                 log.warning("fetch failed; trying again", error=repr(failure))
                 await asyncio.sleep(_POLL_S)

@@ -66,8 +66,8 @@ class HealthServer:
             )
         except OSError as error:
             raise ConfigurationError(
-                f"http.port {self.port} on {self._host} cannot be used: {error.strerror or error}. "
-                "Set another with PENSTOCK_HTTP__PORT, or 0 for any free one."
+                f"http.host {self._host} with http.port {self.port} cannot be used: {error.strerror or error}. "
+                "Set others with PENSTOCK_HTTP__HOST and PENSTOCK_HTTP__PORT; port 0 takes any free one."
             ) from None
         self.port = self._server.server_port
         threading.Thread(target=self._server.serve_forever, args=(_POLL_S,), name="penstock-http", daemon=True).start()

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import structlog
-from aiokafka import errors as kafka_errors
 
 from penstock.consumer.pending import PendingRequest, finish
 from penstock.consumer.progress import Record
@@ -21,7 +20,7 @@ from penstock.core.engine import Inference
 from penstock.core.metrics import Metrics
 from penstock.schemas import headers as h
 from penstock.schemas.errors import ErrorCode, RequestError, TransportError
-from penstock.transport.publisher import Outgoing, RecordPublisher
+from penstock.transport.publisher import TOO_LARGE, Outgoing, RecordPublisher
 from penstock.transport.topics import TopicDirectory, create_topics
 
 log = structlog.get_logger(__name__)
@@ -122,11 +121,17 @@ class Outbox:
         for topic, dead in by_topic.items():
             count = await self._partitions_of(topic)
             for request in dead:
-                reason = request.error.code if request.error else ErrorCode.UNREADABLE
-                self._metrics.dead_letters.labels(reason.value).inc()
-                record: Outgoing = dead_letter(request, self._settings.group_id)
-                self._publisher.add(topic, request.progress.place.partition % count, [record])
+                # Kafka has refused the first one: what fitted the request topic need not fit with our headers.
+                again = request.burials > 0
+                if request.burials > 1:
+                    await asyncio.sleep(_RETRY_S)
+                if not again:
+                    reason = request.error.code if request.error else ErrorCode.UNREADABLE
+                    self._metrics.dead_letters.labels(reason.value).inc()
+                request.burials += 1
+                record: Outgoing = dead_letter(request, self._settings.group_id, coordinates_only=again)
                 self._buried -= 1
+                self._publisher.add(topic, request.progress.place.partition % count, [record])
 
     async def _partitions_of(self, topic: str) -> int:
         """Return the partition count of a dead-letter topic, having made it if need be; waits as long as it takes.
@@ -146,7 +151,7 @@ class Outbox:
         return count
 
     def _dead_letter_topic(self, request: PendingRequest) -> str:
-        return self._settings.dead_letter_topic or f"{request.progress.place.topic}-dlt"
+        return self._settings.dead_letter_topic_of(request.progress.place.topic)
 
     def _acked(self, requests: list[PendingRequest], took_s: float) -> None:
         self._metrics.publish_seconds.observe(took_s)
@@ -154,13 +159,10 @@ class Outbox:
 
     def _refused(self, request: PendingRequest, error: Exception) -> None:
         """Find another way out for a request whose outcome Kafka will not take."""
-        first_time = request.error is None
-        if first_time and not isinstance(error, kafka_errors.TopicAuthorizationFailedError):
-            route = request.route or self._router.default_route(request.progress.place.partition)
-            if route is not None and self._directory.partitions(route[0]):
-                reply = self._builder.error_reply(request, RequestError(ErrorCode.REPLY_TOO_LARGE, _explain(error)))
-                self._publisher.add(*route, [reply])
-                return
+        if request.error is None and isinstance(error, TOO_LARGE) and request.route is not None:
+            reply = self._builder.error_reply(request, RequestError(ErrorCode.REPLY_TOO_LARGE, _explain(error)))
+            self._publisher.add(*request.route, [reply])
+            return
         request.error = request.error or RequestError(ErrorCode.REPLY_FORBIDDEN, _explain(error))
         self.bury([request])
 

@@ -20,10 +20,12 @@ class PendingRequest:
         outputs: names of the outputs wanted; None is all.
         deadline: monotonic seconds after which nobody waits, or None.
         error: why it failed.
+        burials: how often a dead letter has been written for it; more than once when Kafka refused the first.
         weight, held_rows: bytes and rows it counts for in back-pressure, whatever becomes of it.
     """
 
     __slots__ = (
+        "burials",
         "deadline",
         "envelope",
         "error",
@@ -49,6 +51,7 @@ class PendingRequest:
         self.error: RequestError | None = None
         self.weight = 0
         self.held_rows = 0
+        self.burials = 0
 
     def __repr__(self) -> str:
         place = self.progress.place

@@ -104,8 +104,10 @@ def _too_large(size: int) -> RequestError:
     return RequestError(ErrorCode.REPLY_TOO_LARGE, f"the reply has {size} bytes, more than the reply topic takes")
 
 
-def dead_letter(request: PendingRequest, group: str) -> Outgoing:
+def dead_letter(request: PendingRequest, group: str, *, coordinates_only: bool = False) -> Outgoing:
     """Build the dead letter of a request that cannot be answered: its payload, with the reason in headers.
+
+    With `coordinates_only` it has neither key, value nor headers of the request, so that it fits any topic.
 
     The `kafka_dlt-` headers are those of Spring's DeadLetterPublishingRecoverer (KafkaHeaders.java), so that its
     tools read them; numbers are big-endian.
@@ -113,7 +115,7 @@ def dead_letter(request: PendingRequest, group: str) -> Outgoing:
     record, place = request.record, request.progress.place
     error = request.error or _no_output()
     headers: list[Header] = [
-        *record.headers,
+        *(() if coordinates_only else record.headers),
         ("kafka_dlt-original-topic", place.topic.encode()),
         ("kafka_dlt-original-partition", place.partition.to_bytes(4, "big")),
         ("kafka_dlt-original-offset", record.offset.to_bytes(8, "big")),
@@ -124,4 +126,5 @@ def dead_letter(request: PendingRequest, group: str) -> Outgoing:
         (h.REASON, error.code.value.encode()),
         (h.SOURCE, b"%s%d" % (request.progress.source, record.offset)),
     ]
-    return record.key, record.value, headers, request, None
+    key, value = (None, None) if coordinates_only else (record.key, record.value)
+    return key, value, headers, request, None

@@ -7,12 +7,15 @@ once; what was not committed is served again by whoever takes over.
 """
 
 import asyncio
+import contextlib
 import gc
 import os
 import signal
 import sys
+import threading
 import time
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 import structlog
 
@@ -21,6 +24,7 @@ from penstock.consumer.settings import ServiceSettings
 from penstock.consumer.startup import load_models
 from penstock.consumer.worker import Worker
 from penstock.core.metrics import Metrics
+from penstock.core.model_table import ModelTable
 
 log = structlog.get_logger(__name__)
 
@@ -86,7 +90,10 @@ class Service:
             background.append(asyncio.create_task(self._end_with_supervisor()))
         models = None
         try:
-            models = await asyncio.to_thread(load_models, self.settings.models, self.metrics)
+            models = await self._load_models()
+            if models is None:
+                log.info("stopped while models were loading")
+                return
             self._worker = Worker(self.settings, models, self.metrics, client_id=self._client_id)
             keep_collector_out_of_the_way()
             await self._worker.run(self._stop)
@@ -110,11 +117,33 @@ class Service:
     def _not_ready(self) -> str | None:
         return "models are loading" if self._worker is None else self._worker.not_ready
 
+    async def _load_models(self) -> ModelTable | None:
+        """Load the models in a thread that does not outlive a process told to stop; None when it was."""
+        loop = asyncio.get_running_loop()
+        loaded: asyncio.Future[ModelTable] = loop.create_future()
+
+        def load() -> None:
+            try:
+                table = load_models(self.settings.models, self.metrics)
+                call: partial[Any] = partial(loaded.set_result, table)
+            except Exception as error:
+                call = partial(loaded.set_exception, error)
+            with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits any more
+                loop.call_soon_threadsafe(call)
+
+        threading.Thread(target=load, name="penstock-loading", daemon=True).start()
+        stopping = asyncio.create_task(self._stop.wait())
+        either: list[asyncio.Future[Any]] = [loaded, stopping]
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        return loaded.result() if loaded.done() else None
+
     async def _keep_beating(self) -> None:
         while True:
             self._beat = time.monotonic()
             if self._worker is not None:
-                self._worker.observe()
+                with contextlib.suppress(Exception):  # a gauge is not worth a heartbeat
+                    self._worker.observe()
             await asyncio.sleep(_BEAT_S)
 
     async def _end_with_supervisor(self) -> None:

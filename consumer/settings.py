@@ -142,13 +142,17 @@ class WorkerSettings(BaseModel):
             raise ValueError(f"must be less than a third of session_timeout_s, which is {session_s:g}")
         return interval_s
 
+    def dead_letter_topic_of(self, request_topic: str) -> str:
+        """Return where dead letters of a request topic go."""
+        return self.dead_letter_topic or f"{request_topic}-dlt"
+
     def may_reply_to(self, topic: str) -> bool:
         """Tell whether a request may have its reply sent to a topic.
 
         A topic that this worker reads, or its dead-letter topic, is refused whatever the patterns say: a
         reply there would come back as a request, for ever.
         """
-        if topic in self.request_topics or topic == self.dead_letter_topic:
+        if topic in self.request_topics or topic in map(self.dead_letter_topic_of, self.request_topics):
             return False
         return topic == self.reply_topic or any(fnmatchcase(topic, glob) for glob in self.allowed_reply_topics)
 

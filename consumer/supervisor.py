@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 EXIT_CONFIGURATION: Final = 2  # starting such a child again cannot help
 _STABLE_S: Final = 30.0  # a child that lived this long had nothing wrong from the start
 _MAX_PAUSE_S: Final = 10.0
-_KILL_AFTER_S: Final = 5.0  # beyond the children's own shutdown deadline
+_KILL_AFTER_S: Final = 10.0  # beyond the children's own shutdown deadline
 
 
 def next_pause_s(last_s: float, lived_s: float) -> float:

@@ -40,6 +40,7 @@ log = structlog.get_logger(__name__)
 
 _REBALANCE_TIMEOUT_S: Final = 60.0  # how long the group waits for a member that is draining
 _IDLE_POLL_S: Final = 0.005
+_CLOSE_S: Final = 5.0  # to leave the group and disconnect, after the deadline of the drain
 
 
 class Worker:
@@ -208,18 +209,12 @@ class Worker:
         return True
 
     async def _close(self) -> None:
-        """Leave the group and disconnect; every step has a deadline, because a dead broker answers none."""
-        self._assignment.close()
-        for step in (
-            self._consumer.stop(),
-            self._outbox.close(2.0),
-            self._committed.close(),
-            self._directory.close(),
-            self._engine.close(2.0),
-        ):
-            with contextlib.suppress(Exception):
-                async with asyncio.timeout(5.0):
-                    await step
+        """Leave the group and disconnect, by a deadline: a dead broker answers nothing."""
+        self._assignment.stop()
+        steps = (self._consumer.stop(), self._outbox.close(2.0), self._committed.close(), self._directory.close())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_S):
+                await asyncio.gather(*steps, self._engine.close(2.0), return_exceptions=True)
 
 
 def _member(settings: ServiceSettings, options: dict[str, object]) -> AIOKafkaConsumer:

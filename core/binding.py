@@ -42,11 +42,23 @@ def bind(request: InferRequest, signature: Signature) -> BoundRequest:
             rows = array.shape[0]
         _check_shape(spec, array, signature.batched)
         inputs[spec.name] = array
+    if rows is not None:
+        check_rows(rows, signature)
     known = {spec.name for spec in signature.outputs}
     for name in request.outputs or ():
         if name not in known:
             raise RequestError(ErrorCode.BAD_INPUT, f"the model has no output {_short(name)}")
     return BoundRequest(inputs, 1 if rows is None else rows, request.outputs)
+
+
+def check_rows(rows: int, signature: Signature) -> None:
+    """Hold a request to the model's own bound on a batch.
+
+    Raises:
+        RequestError: TOO_LARGE.
+    """
+    if signature.max_rows is not None and rows > signature.max_rows:
+        raise RequestError(ErrorCode.TOO_LARGE, f"{rows} rows; the model takes at most {signature.max_rows} at once")
 
 
 def _by_name(request: InferRequest, signature: Signature) -> dict[str, InputTensor]:

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 import orjson
 
-from penstock.core.binding import BoundRequest, bind
+from penstock.core.binding import BoundRequest, bind, check_rows
 from penstock.core.model import Array, Signature, TensorSpec
 from penstock.schemas import strict_json
 from penstock.schemas.datatypes import DTYPES
@@ -211,6 +211,8 @@ class RequestDecoder:
             if len(array) != 1:
                 raise RequestError(ErrorCode.BAD_SHAPE, "this model takes one tensor a request")
             array = array[0]
+        else:
+            check_rows(len(array), self._signature)
         return BoundRequest({spec.name: array}, array.shape[0] if self._signature.batched else 1, None)
 
 

@@ -74,7 +74,7 @@ def _import(who: str, path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except BaseException as error:
         _forget(module)
-        if not isinstance(error, Exception):
+        if not isinstance(error, Exception | SystemExit):
             raise
         raise ModelError(f"{who}: {path} cannot be imported: {type(error).__name__}: {error}") from error
     return module
@@ -83,7 +83,7 @@ def _import(who: str, path: Path) -> ModuleType:
 def _call_load(who: str, module: ModuleType, folder: Path) -> None:
     try:
         module.load(folder)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ModelError(f"{who}: load raised {type(error).__name__}: {error}") from error
 
 

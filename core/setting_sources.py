@@ -1,6 +1,7 @@
 """The three places settings come from, each read into a `Layer` that remembers where a value stood."""
 
 import difflib
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,9 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, TomlConfigSetting
 
 PREFIX: Final = "PENSTOCK_"
 CONFIG_VARIABLE: Final = "PENSTOCK_CONFIG"
+# Kubernetes tells every pod of a namespace where its services are, also where one of them is called penstock.
+# Source: kubernetes.io/docs, "Service", environment variables.
+_OF_A_SERVICE: Final = re.compile(r"PENSTOCK_([A-Z0-9_]*_)?(SERVICE_(HOST|PORT[A-Z0-9_]*)|PORT(_[0-9]+_[A-Z0-9_]+)?)$")
 """The one variable that is no setting: the path of the TOML file."""
 
 Fields = Mapping[str, FieldInfo]
@@ -63,7 +67,7 @@ def read_environment(settings_class: type[BaseSettings], fields: Fields, environ
     layer = Layer(variable_of)
     known = {variable_of(key): key for key in fields}
     for name in sorted(environ):
-        if name.startswith(PREFIX) and name not in known and name != CONFIG_VARIABLE:
+        if name.startswith(PREFIX) and name not in known and name != CONFIG_VARIABLE and not _OF_A_SERVICE.match(name):
             hint = _did_you_mean(_variable_meant(name, fields))
             layer.faults.append(f"{name}: unknown variable{hint}")
     source = EnvSettingsSource(settings_class)

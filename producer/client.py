@@ -6,11 +6,12 @@ from types import TracebackType
 from typing import Any, Self
 
 from numpy.typing import ArrayLike
+from pydantic import ValidationError
 
 from penstock.producer.exchange import Exchange
 from penstock.producer.many import Inputs, gather
 from penstock.producer.prediction import Prediction
-from penstock.producer.requests import encode_inputs, request_headers
+from penstock.producer.requests import check_timeout, encode_inputs, request_headers
 from penstock.schemas.errors import ConfigurationError, PenstockError
 from penstock.transport.settings import KafkaSettings
 
@@ -41,8 +42,9 @@ class Client:
     ) -> None:
         if kafka is not None and bootstrap_servers is not None:
             raise ConfigurationError("give bootstrap_servers or kafka, not both")
-        if timeout_s <= 0 or max_in_flight < 1:
-            raise ConfigurationError("timeout_s must be more than 0, max_in_flight at least 1")
+        check_timeout(timeout_s)
+        if max_in_flight < 1:
+            raise ConfigurationError("max_in_flight must be at least 1")
         self._timeout_s = timeout_s
         self._exchange = Exchange(
             kafka or _plain_connection(bootstrap_servers),
@@ -57,7 +59,7 @@ class Client:
 
     @property
     def doubles(self) -> int:
-        """Answers that came again and were dropped."""
+        """Answers dropped because their call had ended: it had its answer already, had expired, or was cancelled."""
         return self._exchange.calls.doubles
 
     async def __aenter__(self) -> Self:
@@ -97,7 +99,7 @@ class Client:
             model: its name; None is the service's default.
             inputs: rows as one array, shape [rows, ...], for a model with one input; or arrays by input name.
             version: pins a version; None is whichever the service has deployed.
-            key: the record's key. Requests with one key are answered in order.
+            key: the record's key. Requests with one key to one model are answered in order.
             tenant: whose quota it counts against.
             timeout_s: bound on the whole call; None is the client's.
 
@@ -106,9 +108,9 @@ class Client:
             RequestTimeout: no answer came in time. The request may still be served.
             ClientClosed: the client was closed.
             TransportError: Kafka refused the request.
-            ValueError, TypeError: the inputs cannot be written as tensors.
+            ValueError, TypeError: the inputs cannot be written as tensors, or the timeout is none.
         """
-        limit_s = self._timeout_s if timeout_s is None else timeout_s
+        limit_s = self._timeout_s if timeout_s is None else check_timeout(timeout_s)
         value = encode_inputs(inputs)
         limit_s = await self._exchange.wait_for_room(limit_s)
         headers = request_headers(model, version, tenant, limit_s)
@@ -142,7 +144,7 @@ class Client:
         Raises:
             As `predict`, unless `return_errors`.
         """
-        limit_s = self._timeout_s if timeout_s is None else timeout_s
+        limit_s = self._timeout_s if timeout_s is None else check_timeout(timeout_s)
         headers = request_headers(model, version, tenant, limit_s)
 
         async def submit(index: int, item: Any) -> "asyncio.Future[Prediction]":
@@ -162,5 +164,5 @@ def _plain_connection(bootstrap_servers: str | None) -> KafkaSettings:
     servers = tuple(server.strip() for server in bootstrap_servers.split(","))
     try:
         return KafkaSettings(bootstrap_servers=servers)
-    except ValueError as error:
-        raise ConfigurationError(f"bootstrap_servers {bootstrap_servers!r}: {error}") from None
+    except ValidationError as error:
+        raise ConfigurationError(f"bootstrap_servers {bootstrap_servers!r}: {error.errors()[0]['msg']}") from None

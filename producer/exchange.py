@@ -68,6 +68,8 @@ class Exchange:
         Raises:
             TransportError: Kafka cannot be reached, or a topic does not exist.
         """
+        if self.state != "new":
+            raise ClientClosed("a client is started once; make another one")
         try:
             await self._directory.start()
             self._spread = PartitionChooser(self._require(self._request_topic))
@@ -106,14 +108,15 @@ class Exchange:
         """Publish one request; the future gets the answer."""
         if self.state != "open":
             raise ClientClosed("the client is not open: use `async with`, or await start()")
+        key_bytes = key.encode() if isinstance(key, str) else key
+        partition = self._spread.choose(key_bytes)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Prediction] = loop.create_future()
         correlation, call = self.calls.open(future, index)
         call.timer = loop.call_later(limit_s, self._expire, correlation, limit_s)
         future.add_done_callback(lambda _: self._ended(correlation))
-        key_bytes = key.encode() if isinstance(key, str) else key
         record = (key_bytes, value, [(h.ID, correlation), *headers, *self._address], correlation, None)
-        self._publisher.add(self._request_topic, self._spread.choose(key_bytes), [record])
+        self._publisher.add(self._request_topic, partition, [record])
         self._make_room()
         return future
 
@@ -128,7 +131,7 @@ class Exchange:
         deadline = time.monotonic() + limit_s
         try:
             async with asyncio.timeout(limit_s):
-                while not self._room.is_set():
+                while not self._room.is_set() and self.state == "open":
                     await self._room.wait()
         except TimeoutError:
             raise RequestTimeout(
@@ -139,7 +142,7 @@ class Exchange:
 
     def _make_room(self) -> None:
         """Open or close the door. What Kafka has not taken counts too: its callers may have given up already."""
-        if max(len(self.calls), self._publisher.pending) < self._max_in_flight:
+        if self.state != "open" or max(len(self.calls), self._publisher.pending) < self._max_in_flight:
             self._room.set()
         else:
             self._room.clear()

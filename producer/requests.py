@@ -1,5 +1,6 @@
 """What a call looks like as a record, and which partition it goes to."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -33,6 +34,8 @@ class PartitionChooser:
     def choose(self, key: bytes | None) -> int:
         """Return the partition of the next request."""
         if key is not None:
+            if not isinstance(key, bytes):
+                raise TypeError(f"a key is bytes or a string, not {key!r}")
             return int(_partition_of_key(key, self._every, self._every))
         self._sent += 1
         return self._sent // _STICK % len(self._every)
@@ -67,6 +70,19 @@ def request_headers(model: str | None, version: str | None, tenant: str | None, 
     """Return the headers that say what a call wants."""
     headers: list[Header] = [(h.TIMEOUT_MS, str(max(1, int(limit_s * 1000))).encode())]
     for name, text in ((h.MODEL, model), (h.VERSION, version), (h.TENANT, tenant)):
+        if text is not None and not isinstance(text, str):
+            raise TypeError(f"{name.removeprefix('penstock-')} must be a string, not {text!r}")
         if text is not None:
             headers.append((name, text.encode()))
     return headers
+
+
+def check_timeout(timeout_s: float) -> float:
+    """Return a timeout that a call can have.
+
+    Raises:
+        ValueError: it is not a positive, finite number of seconds.
+    """
+    if not 0 < timeout_s < math.inf:
+        raise ValueError(f"a timeout is a positive number of seconds, not {timeout_s}")
+    return timeout_s

@@ -14,11 +14,10 @@ followed by a new producer and another try: at least once.
 """
 
 import asyncio
-import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from itertools import chain, islice
+from itertools import islice
 from typing import Any, Final
 
 import structlog
@@ -28,6 +27,7 @@ from aiokafka.structs import TopicPartition
 
 from penstock.schemas.errors import TransportError
 from penstock.schemas.headers import Header
+from penstock.transport.producers import connect, stop
 from penstock.transport.topics import is_gone
 
 log = structlog.get_logger(__name__)
@@ -41,7 +41,7 @@ REFUSALS: Final = (
     kafka_errors.InvalidTopicError,
     kafka_errors.UnknownTopicOrPartitionError,
 )
-_TOO_LARGE: Final = REFUSALS[:3]
+TOO_LARGE: Final = REFUSALS[:3]
 _UNKNOWN: Final = REFUSALS[-1]  # aiokafka's word also for a topic that it could ask no broker about
 
 
@@ -103,7 +103,7 @@ class RecordPublisher:
         Raises:
             TransportError: Kafka could not be reached.
         """
-        self._producer = await self._connect()
+        self._producer = await connect(self._options, self._max_batch_bytes, self._send_timeout_s)
 
     def add(self, topic: str, partition: int, records: Sequence[Outgoing]) -> None:
         """Publish records to one partition, in this order and after all that was added before."""
@@ -135,8 +135,9 @@ class RecordPublisher:
         await self.flush(timeout_s)
         for task in list(self._tasks):
             task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._producer is not None:
-            await _stop(self._producer, max(0.5, deadline - time.monotonic()))
+            await stop(self._producer, max(0.5, deadline - time.monotonic()))
             self._producer = None
 
     async def _drain(self, place: TopicPartition, lane: _Lane) -> None:
@@ -164,10 +165,10 @@ class RecordPublisher:
             # aiokafka has used up the sequence numbers of what was refused: the next batch would be out of order.
             lane.waiting.extendleft(reversed(batch))
             await self._rebuild(producer)
-            if len(batch) > 1 and isinstance(error, _TOO_LARGE):
+            if len(batch) > 1 and isinstance(error, TOO_LARGE):
                 await self._send_next(place, lane, len(batch) // 2)
             elif not isinstance(error, _UNKNOWN) or await is_gone(self._options, place.topic):
-                self._refuse(place, [lane.waiting.popleft() for _ in batch], error)
+                self._refuse(place, lane, [lane.waiting.popleft() for _ in batch], error)
         except Exception as error:  # whatever it is, the records must not be lost with it
             log.warning("publish failed; trying again", topic=place.topic, error=repr(error), records=len(batch))
             lane.waiting.extendleft(reversed(batch))
@@ -176,27 +177,13 @@ class RecordPublisher:
             self.pending -= len(batch)
             self._on_acked([record[3] for record in batch], time.monotonic() - start)
 
-    def _refuse(self, place: TopicPartition, batch: list[Outgoing], error: Exception) -> None:
+    def _refuse(self, place: TopicPartition, lane: _Lane, batch: list[Outgoing], error: Exception) -> None:
         log.warning("records refused", topic=place.topic, partition=place.partition, error=repr(error))
         self.pending -= len(batch)
+        rest, lane.waiting = lane.waiting, deque()  # what is added in place of a refused record keeps its place
         for record in batch:
             self._on_refused(record[3], error)
-
-    async def _connect(self) -> AIOKafkaProducer:
-        producer = AIOKafkaProducer(
-            **self._options,
-            enable_idempotence=True,
-            acks="all",
-            linger_ms=0,
-            max_batch_size=self._max_batch_bytes,
-        )
-        try:
-            async with asyncio.timeout(self._send_timeout_s):
-                await producer.start()
-        except (kafka_errors.KafkaError, TimeoutError, OSError) as error:
-            await _stop(producer, 1.0)
-            raise TransportError(f"no connection to Kafka for publishing: {error!r}") from error
-        return producer
+        lane.waiting.extend(rest)
 
     async def _rebuild(self, broken: AIOKafkaProducer | None) -> None:
         """Replace a producer that failed; only the first of those who saw it fail does."""
@@ -205,11 +192,11 @@ class RecordPublisher:
                 return
             self._producer = None
             if broken is not None:
-                await _stop(broken, 1.0)
+                await stop(broken, 1.0)
             delay_s = 0.05
             while not self._closed or self._tasks:
                 try:
-                    self._producer = await self._connect()
+                    self._producer = await connect(self._options, self._max_batch_bytes, self._send_timeout_s)
                     return
                 except TransportError as error:
                     log.warning("no producer yet", error=str(error))
@@ -228,21 +215,3 @@ def _fill(builder: Any, waiting: deque[Outgoing], most: int) -> list[Outgoing]:
     builder.close()
     take = waiting.popleft
     return [take() for _ in range(count)]
-
-
-async def _stop(producer: AIOKafkaProducer, timeout_s: float) -> None:
-    """Stop a producer that may hang or fail doing so (idempotent batches never expire while no broker answers)."""
-    with contextlib.suppress(Exception):
-        async with asyncio.timeout(timeout_s):
-            await producer.stop()
-            return
-    # What stop() did not wait for would go on for ever, and write doubles when a broker is back.
-    if producer._sender is not None and producer._sender.sender_task is not None:
-        producer._sender.sender_task.cancel()
-    waiting = producer._message_accumulator
-    for batch in (*waiting._pending_batches, *chain.from_iterable(waiting._batches.values())):
-        if not batch.future.done():
-            batch.future.set_exception(kafka_errors.KafkaConnectionError("the producer was replaced"))
-    with contextlib.suppress(Exception):
-        async with asyncio.timeout(1.0):
-            await producer.client.close()

@@ -89,3 +89,15 @@ def test_an_unbatched_model_takes_the_whole_tensor_as_one_row() -> None:
     request = bound(WHOLE, tensor("x", "FP32", (5, 2)))
     assert (request.rows, request.inputs["x"].shape) == (1, (5, 2))
     assert refused(WHOLE, tensor("x", "FP32", (1, 5, 2))).message.endswith("the model takes [any, 2]")
+
+
+def test_more_rows_than_the_model_takes_at_once_are_too_large() -> None:
+    signature = Signature((TensorSpec("x", "FP32", (1,)),), (TensorSpec("y", "FP32", (1,)),), max_rows=2)
+
+    def request(rows: int) -> InferRequest:
+        return InferRequest((InputTensor("x", "FP32", np.zeros((rows, 1), dtype=np.float32)),))
+
+    assert bind(request(2), signature).rows == 2
+    with pytest.raises(RequestError) as refused:
+        bind(request(3), signature)
+    assert refused.value.code is ErrorCode.TOO_LARGE

@@ -199,3 +199,21 @@ def test_fields_of_lists_every_setting() -> None:
         "door.port",
         "door.open",
     ]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "PENSTOCK_SERVICE_HOST",
+        "PENSTOCK_SERVICE_PORT_HTTP",
+        "PENSTOCK_PORT",
+        "PENSTOCK_PORT_8090_TCP_ADDR",
+        "PENSTOCK_WORKER_METRICS_PORT_8090_TCP",
+    ],
+)
+def test_what_kubernetes_says_of_a_service_called_penstock_is_passed_over(name: str) -> None:
+    assert load(Machine, environ={**FOLDER, name: "10.0.0.1"}).door == Door()
+
+
+def test_a_variable_that_only_looks_like_a_services_is_a_fault() -> None:
+    assert faults_of(environ={**FOLDER, "PENSTOCK_DOOR_PROT": "1"})

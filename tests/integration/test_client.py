@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from penstock import Client, ClientClosed, RequestTimeout, ServiceError, TransportError
+from penstock.schemas.errors import ConfigurationError
 from tests.support.damaged import batch_with_damaged_header_key, produce_raw
 from tests.support.messages import headers_of
 from tests.support.waiting import until
@@ -216,3 +217,49 @@ async def test_what_is_no_reply_fails_its_call_and_not_the_next(lane):
             with pytest.raises(TransportError) as failed:
                 await call
             assert not isinstance(failed.value, RequestTimeout), body
+
+
+async def test_closing_ends_callers_who_wait_for_room(lane):
+    caller = client(lane, max_in_flight=2)
+    await caller.start()
+    calls = [asyncio.create_task(caller.predict(None, row(number), timeout_s=30)) for number in range(5)]
+    await asyncio.sleep(0.1)
+    start = time.monotonic()
+    await caller.close()
+    outcomes = await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), 5)
+
+    assert [type(outcome) for outcome in outcomes] == [ClientClosed] * 5
+    assert time.monotonic() - start < 5
+
+
+async def test_a_client_is_started_once(lane):
+    caller = client(lane)
+    async with caller:
+        with pytest.raises(ClientClosed, match="started once"):
+            await caller.start()
+    with pytest.raises(ClientClosed, match="started once"):
+        await caller.start()
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "says"),
+    [
+        ({"key": 5}, TypeError, "a key is bytes or a string, not 5"),
+        ({"version": 1}, TypeError, "version must be a string, not 1"),
+        ({"timeout_s": 0}, ValueError, "positive number of seconds, not 0"),
+        ({"timeout_s": float("inf")}, ValueError, "positive number of seconds, not inf"),
+    ],
+)
+async def test_a_call_that_cannot_be_made_leaves_nothing_behind(served, options, error, says):
+    async with client(served.lane) as caller:
+        with pytest.raises(error, match=says):
+            await caller.predict(None, row(1), **options)
+        assert "open=0" in repr(caller)
+
+
+def test_addresses_that_cannot_be_are_named_without_ceremony():
+    with pytest.raises(ConfigurationError) as refused:
+        Client("localhost")
+    assert "localhost" in str(refused.value)
+    assert "pydantic" not in str(refused.value)
+    assert "\n" not in str(refused.value)

@@ -55,6 +55,24 @@ async def test_a_second_sigterm_ends_at_once(lane, worker_process):
     assert await process.wait(1.5) == 130
 
 
+async def test_sigterm_while_models_load_ends_it_without_joining(lane, worker_process, tmp_path):
+    folder = tmp_path / "models" / "sleeper" / "1"
+    folder.mkdir(parents=True)
+    (folder / "model.py").write_text(
+        "import time\nfrom penstock.core.model import Signature, TensorSpec\n"
+        "SIGNATURE = Signature((TensorSpec('x', 'FP32', ()),), (TensorSpec('x', 'FP32', ()),))\n"
+        "def load(path):\n    time.sleep(60)\n"
+        "def predict(inputs):\n    return inputs\n"
+    )
+    process = worker_process(default=None, models__repository=tmp_path / "models")
+    await process.start()
+    await until(lambda: process.logged("health and metrics"), within_s=20)
+    process.signal(signal.SIGTERM)
+
+    assert await process.wait(5) == 0
+    assert not process.logged("worker started")
+
+
 async def test_ctrl_c_on_a_terminal_drains_every_process_once(lane, worker_process):
     """The terminal signals the whole group: children that heard it too would end at once, by their second signal."""
     process = worker_process(worker__processes=2)
