@@ -145,6 +145,7 @@ class Fetching:
             self._admit(chunks)
             if unanswerable:
                 for request in unanswerable:
+                    request.held_rows = 0
                     self._valve.take_in(0, request.weight)
                 self._outbox.bury(unanswerable)
             # Decoding is the longest thing done on the loop: acknowledgements and heartbeats get their turn.
@@ -159,11 +160,10 @@ class Fetching:
 
     def _admit(self, chunks: list[RequestChunk]) -> None:
         for chunk in chunks:
-            weight = 0
-            for request in chunk.requests:
-                request.held_rows = request.rows
-                weight += request.weight
-            self._valve.take_in(chunk.rows, weight)
+            if not chunk.uniform:
+                for request in chunk.requests:
+                    request.held_rows = request.rows
+            self._valve.take_in(chunk.rows, sum([request.weight for request in chunk.requests]))
         self._queue.add(chunks)
 
     def _apply_back_pressure(self) -> None:

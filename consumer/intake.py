@@ -23,6 +23,7 @@ from penstock.schemas.limits import Limits
 _WEIGHT = 512  # bytes that a request takes in memory beside its value: objects, headers, decoded row
 _DAY_MS = 86_400_000
 _Target = tuple[str | None, str | None, bool]  # model, version, raw
+_USUAL: _Target = (None, None, False)
 
 RequestChunk = Chunk[PendingRequest]
 Part = tuple[PartitionProgress, Sequence[Record]]  # records of one partition
@@ -54,37 +55,27 @@ class Intake:
         growing: dict[_Target, list[PendingRequest]] = {}
         failed: list[PendingRequest] = []
         unanswerable: list[PendingRequest] = []
-        for request in self._requests(parts, now):
-            if request.route is None:
-                unanswerable.append(request)
-            elif request.error is not None:
-                failed.append(request)
-            else:
-                envelope = request.envelope
-                target = (envelope.model, envelope.version, envelope.raw)
-                run = growing.get(target)
-                if run is None:
-                    run = self._begin(target, growing)
-                    runs.append((target, run))
-                run.append(request)
-        # What failed already has no model: names from outside are no metric labels.
-        chunks = [Chunk(BatchKey(""), failed, {}, 0, now)] if failed else []
-        for target, requests in runs:
-            chunks += self._chunks_for(target, requests, now)
-        return chunks, unanswerable
-
-    def _requests(self, parts: Sequence[Part], now: float) -> list[PendingRequest]:
-        made: list[PendingRequest] = []
         for progress, records in parts:
             usual_route = self._router.default_route(progress.place.partition)
             for record in records:
                 envelope = read_envelope(record.headers, self._limits) if record.headers else BARE
                 request = PendingRequest(progress, record, envelope, usual_route)
                 request.weight = _WEIGHT + record.serialized_value_size + record.serialized_key_size
+                target = _USUAL
                 if envelope is not BARE or usual_route is None:
                     self._read_headers(request, now)
-                made.append(request)
-        return made
+                    if request.route is None or request.error is not None:
+                        (unanswerable if request.route is None else failed).append(request)
+                        continue
+                    target = (envelope.model, envelope.version, envelope.raw)
+                if target not in growing:
+                    runs.append((target, self._begin(target, growing)))
+                growing[target].append(request)
+        # What failed already has no model: names from outside are no metric labels.
+        chunks = [Chunk(BatchKey(""), failed, {}, 0, now)] if failed else []
+        for target, requests in runs:
+            chunks += self._chunks_for(target, requests, now)
+        return chunks, unanswerable
 
     def _begin(self, target: _Target, growing: dict[_Target, list[PendingRequest]]) -> list[PendingRequest]:
         """Begin a run of requests for one target; it ends the model's other runs, so that its order holds."""

@@ -50,7 +50,7 @@ class PendingRequest:
         self.deadline: float | None = None
         self.error: RequestError | None = None
         self.weight = 0
-        self.held_rows = 0
+        self.held_rows = 1
         self.burials = 0
 
     def __repr__(self) -> str:

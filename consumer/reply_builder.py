@@ -34,8 +34,35 @@ class ReplyBuilder:
     def build(self, batch: Batch[PendingRequest], inference: Inference) -> dict[Route, list[Outgoing]]:
         """Answer every request of a batch that ran, in order, grouped by where the answers go."""
         requests = batch.requests
-        values = self._values(batch, requests, inference)
-        shared = self._shared_headers(inference)
+        encoder = _encoder_for(inference)
+        plain = batch.uniform and not any(request.outputs or request.envelope.raw for request in requests)
+        if encoder is not None and encoder.finite and plain:
+            values = encoder.encode_rows([request.id for request in requests])
+            if max(map(len, values)) <= self._max_reply_bytes:
+                return self._group_plain(requests, values, self._shared_headers(inference)[0])
+        return self._group(requests, _values(encoder, requests), self._shared_headers(inference))
+
+    def _group_plain(
+        self, requests: list[PendingRequest], values: list[bytes], shared: tuple[Header, ...]
+    ) -> dict[Route, list[Outgoing]]:
+        """Group the replies of the common batch: nothing failed, nothing is too large, everything is JSON."""
+        grouped: dict[Route, list[Outgoing]] = {}
+        last: Route | None = None
+        records: list[Outgoing] = []
+        for request, value in zip(requests, values, strict=True):
+            record, route = request.record, request.route
+            if route is not last and route is not None:  # neighbours mostly share their route, to the object
+                last, records = route, grouped.setdefault(route, [])
+            source = (h.SOURCE, b"%s%d" % (request.progress.source, record.offset))
+            records.append((record.key, value, [*request.envelope.echo, source, *shared], request, None))
+        return grouped
+
+    def _group(
+        self,
+        requests: list[PendingRequest],
+        values: list[bytes | RequestError],
+        shared: tuple[tuple[Header, ...], tuple[Header, ...]],
+    ) -> dict[Route, list[Outgoing]]:
         grouped: dict[Route, list[Outgoing]] = {}
         for request, value in zip(requests, values, strict=True):
             error = request.error or (value if isinstance(value, RequestError) else None)
@@ -67,22 +94,23 @@ class ReplyBuilder:
         ran = (h.MODEL, f"{model.name}@{model.version}".encode())
         return (ran, self.epoch, _JSON), (ran, self.epoch, _RAW)
 
-    def _values(
-        self, batch: Batch[PendingRequest], requests: list[PendingRequest], inference: Inference
-    ) -> list[bytes | RequestError]:
-        model = inference.model
-        if model is None or not inference.outputs:
-            return [request.error or _no_output() for request in requests]
-        encoder = BatchEncoder(model.name, model.version, inference.outputs, batched=model.signature.batched)
-        plain = batch.uniform and not any(request.outputs or request.envelope.raw for request in requests)
-        if plain:
-            return encoder.encode_rows([request.id for request in requests])
-        values: list[bytes | RequestError] = []
-        row = 0
-        for request in requests:
-            values.append(_encode(encoder, request, row))
-            row += request.rows
-        return values
+
+def _encoder_for(inference: Inference) -> BatchEncoder | None:
+    model = inference.model
+    if model is None or not inference.outputs:
+        return None
+    return BatchEncoder(model.name, model.version, inference.outputs, batched=model.signature.batched)
+
+
+def _values(encoder: BatchEncoder | None, requests: list[PendingRequest]) -> list[bytes | RequestError]:
+    if encoder is None:
+        return [request.error or _no_output() for request in requests]
+    values: list[bytes | RequestError] = []
+    row = 0
+    for request in requests:
+        values.append(_encode(encoder, request, row))
+        row += request.rows
+    return values
 
 
 def _encode(encoder: BatchEncoder, request: PendingRequest, row: int) -> bytes | RequestError:

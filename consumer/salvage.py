@@ -88,6 +88,7 @@ class Salvage:
         record = ConsumerRecord(place.topic, place.partition, offset, 0, 0, None, None, None, -1, -1, ())
         request = PendingRequest(progress, record, Envelope(), None)
         request.fail(RequestError(ErrorCode.UNREADABLE, "the record cannot be read; only its coordinates are known"))
+        request.held_rows = 0  # it was never let in
         if progress.position is not None and progress.position < offset:
             progress.finish(progress.position, offset)  # no record has these offsets
         progress.skip_to(offset + 1)

@@ -7,6 +7,7 @@ numpy call for the whole lot; whatever differs takes the general way, so both gi
 
 import math
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
@@ -118,15 +119,17 @@ class RequestDecoder:
                     and len(numbers) == size
                     and (request_id is None or type(request_id) is str)
                 ):
-                    # numpy takes a boolean among numbers for 1, so the text has to show that there is none. Where
-                    # id, name and lead account for each byte before the last bracket, that bracket opens the
-                    # data; nothing follows them, and only true, false or an exponent has an e.
+                    # numpy takes a boolean for 1, null for NaN and "1" for 1, so the text has to show that there is
+                    # none. Where id, name and lead account for each byte before the last bracket, that bracket
+                    # opens the data; true, false and exponents have an e, null has a u, strings have quotes.
                     start = value.rfind(b"[")
                     if (
                         value[start - before : start] == lead
                         and value[-4:] == b"]}]}"
                         and start - before == len(given) + (20 if request_id is None else 28 + len(request_id))
                         and value.find(b"e", start) < 0
+                        and value.find(b"u", start) < 0
+                        and value.find(b'"', start) < 0
                     ) or self._is_common_after_all(document, tensor, value):
                         ids.append(request_id)
                         data.append(numbers)
@@ -167,18 +170,25 @@ class RequestDecoder:
                 step.odd[place] = self._general(values[place])
 
     def _block(self, data: list[list[float]]) -> Array | None:
+        block = self._floats(data) if self._dtype.kind == "f" else self._integers(data)
+        return None if block is None else block.reshape(-1, *self._row_shape)
+
+    def _floats(self, data: list[list[float]]) -> Array | None:
+        # By way of doubles always: the rows beside it must not change a row's rounding.
+        found = np.fromiter(chain.from_iterable(data), np.float64, len(data) * len(data[0]))
+        with np.errstate(over="ignore"):
+            block = found.astype(self._dtype, copy=False)
+        return block if np.isfinite(block).all() else None
+
+    def _integers(self, data: list[list[float]]) -> Array | None:
         try:
             found = np.array(data)
         except (ValueError, OverflowError):
             return None
-        if found.ndim != 2 or found.dtype.kind not in ("iu" if self._dtype.kind in "iu" else "iuf"):
+        if found.ndim != 2 or found.dtype.kind not in "iu":
             return None
-        if self._dtype.kind == "f":  # by way of doubles always: the rows beside it must not change a row's rounding
-            found = found.astype(np.float64, copy=False)
-        with np.errstate(over="ignore"):
-            block = found.astype(self._dtype, copy=False)
-        exact = np.isfinite(block).all() if self._dtype.kind == "f" else np.array_equal(block, found)
-        return block.reshape(-1, *self._row_shape) if exact else None
+        block = found.astype(self._dtype, copy=False)
+        return block if np.array_equal(block, found) else None
 
     def _general(self, value: bytes | None) -> Decoded:
         request_id: str | None = None

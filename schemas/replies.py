@@ -70,32 +70,28 @@ class BatchEncoder:
         head = b"{" if request_id is None else b'{"id":%s,' % orjson.dumps(request_id)
         return head + self._head + b",".join(parts) + b"]}"
 
-    def encode_rows(self, ids: Sequence[str | None]) -> list[bytes | RequestError]:
+    @property
+    def finite(self) -> bool:
+        """Whether every row of every output can be encoded."""
+        return all(column.bad is None for column in self._columns)
+
+    def encode_rows(self, ids: Sequence[str | None]) -> list[bytes]:
         """Encode a batch in which every request has one row and wants every output: the common batch.
+
+        Only when the batch is `finite`.
 
         Args:
             ids: the body's id of each request, in the order of the rows.
-
-        Returns:
-            A reply for each row, or the error that `encode` would raise for it.
         """
-        if any(column.bad is not None for column in self._columns):
-            return [self._encode_or_error(index, request_id) for index, request_id in enumerate(ids)]
-        dumps, head = orjson.dumps, self._head
-        bare = b"{" + head
-        values = [bare if each is None else b'{"id":' + dumps(each) + b"," + head for each in ids]
-        between = b""
-        for column in self._columns:
-            lead = between + column.one
-            values = [value + lead + cell for value, cell in zip(values, column.cells, strict=True)]
-            between = b"]},"
-        return [value + b"]}]}" for value in values]
-
-    def _encode_or_error(self, index: int, request_id: str | None) -> bytes | RequestError:
-        try:
-            return self.encode(index, 1, request_id)
-        except RequestError as error:
-            return error
+        # One formatting a row, from a template of what they share.
+        columns = b"]},".join(column.one.replace(b"%", b"%%") + b"%s" for column in self._columns)
+        tail = self._head.replace(b"%", b"%%") + columns + b"]}]}"
+        named, bare, dumps = b'{"id":%s,' + tail, b"{" + tail, orjson.dumps
+        cells = zip(*(column.cells for column in self._columns), strict=True)
+        return [
+            bare % row if request_id is None else named % (dumps(request_id), *row)
+            for request_id, row in zip(ids, cells, strict=True)
+        ]
 
     def encode_raw(self, index: int, rows: int, output: str | None) -> bytes:
         """Return the bytes of one output, the model's first unless named.
