@@ -2,6 +2,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from penstock.broker import EmbeddedKafka
+from tests.support.waiting import until
 
 
 async def test_three_nodes_form_a_cluster_that_outlives_one():
@@ -10,9 +11,16 @@ async def test_three_nodes_form_a_cluster_that_outlives_one():
         admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap_servers)
         await admin.start()
         await admin.create_topics([NewTopic("copied", 3, 3)])
-        (topic,) = await admin.describe_topics(["copied"])
+
+        async def copies() -> list[list[int]]:
+            (topic,) = await admin.describe_topics(["copied"])
+            return [sorted(partition["replicas"]) for partition in topic["partitions"]]
+
+        async def is_everywhere() -> bool:  # each node hears of the topic in its own time
+            return await copies() == [[1, 2, 3]] * 3
+
+        await until(is_everywhere, within_s=20)
         await admin.close()
-        assert {tuple(sorted(partition["replicas"])) for partition in topic["partitions"]} == {(1, 2, 3)}
 
         await kafka.nodes[2].kill()
 
