@@ -53,7 +53,7 @@ class ReplyBuilder:
             record, route = request.record, request.route
             if route is not last and route is not None:  # neighbours mostly share their route, to the object
                 last, records = route, grouped.setdefault(route, [])
-            source = (h.SOURCE, b"%s%d" % (request.progress.source, record.offset))
+            source = (h.SOURCE, b"%s%d" % (request.progress.source, record.offset))  # `_source`, without the call
             records.append((record.key, value, [*request.envelope.echo, source, *shared], request, None))
         return grouped
 
@@ -65,15 +65,14 @@ class ReplyBuilder:
     ) -> dict[Route, list[Outgoing]]:
         grouped: dict[Route, list[Outgoing]] = {}
         for request, value in zip(requests, values, strict=True):
-            error = request.error or (value if isinstance(value, RequestError) else None)
-            if error is not None or isinstance(value, RequestError):
-                record = self.error_reply(request, error or _no_output())
+            if isinstance(value, RequestError):
+                record = self.error_reply(request, value)
             elif len(value) > self._max_reply_bytes:
                 record = self.error_reply(request, _too_large(len(value)))
             else:
-                source = (h.SOURCE, b"%s%d" % (request.progress.source, request.record.offset))
                 tail = shared[1] if request.envelope.raw else shared[0]
-                record = (request.record.key, value, [*request.envelope.echo, source, *tail], request, None)
+                headers = [*request.envelope.echo, _source(request), *tail]
+                record = (request.record.key, value, headers, request, None)
             if request.route is not None:
                 grouped.setdefault(request.route, []).append(record)
         return grouped
@@ -81,9 +80,8 @@ class ReplyBuilder:
     def error_reply(self, request: PendingRequest, error: RequestError) -> Outgoing:
         """Build the reply that says why there is no answer."""
         request.error = error
-        source = (h.SOURCE, b"%s%d" % (request.progress.source, request.record.offset))
         code = (h.ERROR, error.code.value.encode())
-        headers = [*request.envelope.echo, source, code, self.epoch, _JSON]
+        headers = [*request.envelope.echo, _source(request), code, self.epoch, _JSON]
         return request.record.key, encode_error(error, request.id), headers, request, None
 
     def _shared_headers(self, inference: Inference) -> tuple[tuple[Header, ...], tuple[Header, ...]]:
@@ -93,6 +91,10 @@ class ReplyBuilder:
             return (), ()
         ran = (h.MODEL, f"{model.name}@{model.version}".encode())
         return (ran, self.epoch, _JSON), (ran, self.epoch, _RAW)
+
+
+def _source(request: PendingRequest) -> Header:
+    return h.SOURCE, b"%s%d" % (request.progress.source, request.record.offset)
 
 
 def _encoder_for(inference: Inference) -> BatchEncoder | None:
@@ -152,7 +154,7 @@ def dead_letter(request: PendingRequest, group: str, *, coordinates_only: bool =
         ("kafka_dlt-exception-fqcn", b"penstock." + error.code.value.encode()),
         ("kafka_dlt-exception-message", error.message.encode()),
         (h.REASON, error.code.value.encode()),
-        (h.SOURCE, b"%s%d" % (request.progress.source, record.offset)),
+        _source(request),
     ]
     key, value = (None, None) if coordinates_only else (record.key, record.value)
     return key, value, headers, request, None

@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from penstock.core.model import Array, Signature, Tensors, TensorSpec, zeros_for
+from penstock.core.model import Array, NamedModel, Signature, Tensors, TensorSpec, zeros_for
 from penstock.schemas.datatypes import DTYPES
 from penstock.schemas.errors import ModelError
 
 Function = Callable[[dict[str, Array]], Mapping[str, Any]]
 
 
-class CallableModel:
+class CallableModel(NamedModel):
     """A function from arrays to arrays, held to the signature that was declared for it."""
 
     def __init__(
@@ -39,17 +39,11 @@ class CallableModel:
         """
         if not signature.outputs or (signature.batched and not signature.inputs):
             raise ModelError(f"{name}@{version}: a signature needs outputs, and inputs to count rows by")
-        self._name = name
-        self._version = version
+        super().__init__(name, version)
         self._function = function
         self._signature = signature
         self._on_close = on_close
         self._closed = False
-
-    @property
-    def name(self) -> str:
-        """The name that requests use."""
-        return self._name
 
     @property
     def steady(self) -> bool:
@@ -57,18 +51,9 @@ class CallableModel:
         return False
 
     @property
-    def version(self) -> str:
-        """The version, as its folder in the repository is called."""
-        return self._version
-
-    @property
     def signature(self) -> Signature:
         """What the function was declared to take and give."""
         return self._signature
-
-    @property
-    def _who(self) -> str:
-        return f"{self._name}@{self._version}"
 
     def run(self, inputs: Tensors) -> dict[str, Array]:
         """Call the function with one batch.

@@ -105,6 +105,33 @@ class Model(Protocol):
         ...
 
 
+class NamedModel:
+    """What every implementation of `Model` has in common: its name and version.
+
+    Args:
+        name: what requests call the model.
+        version: what requests call this version.
+    """
+
+    def __init__(self, name: str, version: str) -> None:
+        self._name = name
+        self._version = version
+
+    @property
+    def name(self) -> str:
+        """The name that requests use."""
+        return self._name
+
+    @property
+    def version(self) -> str:
+        """The version, as its folder in the repository is called."""
+        return self._version
+
+    @property
+    def _who(self) -> str:
+        return f"{self._name}@{self._version}"
+
+
 def zeros_for(signature: Signature, rows: int = 1) -> dict[str, Array]:
     """Make inputs of the right dtypes and shapes, free dimensions set to 1, for a warm-up run."""
     made: dict[str, Array] = {}

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import structlog
 
-from penstock.core.model import Array, Signature, Tensors, zeros_for
+from penstock.core.model import Array, NamedModel, Signature, Tensors, zeros_for
 from penstock.core.onnx_session import open_session, signature_of, translated
 from penstock.core.triton_config import TritonConfig
 from penstock.schemas.errors import ModelError
@@ -15,7 +15,7 @@ from penstock.schemas.errors import ModelError
 log = structlog.get_logger(__name__)
 
 
-class OnnxModel:
+class OnnxModel(NamedModel):
     """A loaded ONNX file. Which rows may run together is read from it, see `signature`."""
 
     def __init__(
@@ -42,8 +42,7 @@ class OnnxModel:
             ModelError: ONNX Runtime or a provider is missing, the file is no model, has inputs or outputs that
                 are no tensors, or disagrees with `config`.
         """
-        self._name = name
-        self._version = version
+        super().__init__(name, version)
         self._session: Any = open_session(self._who, path, providers, intra_op_threads)  # None once closed
         signature = signature_of(self._who, self._session)
         self._signature = config.apply(signature) if config else signature
@@ -51,28 +50,14 @@ class OnnxModel:
         self._texts = [spec.name for spec in self._signature.inputs if spec.datatype == "BYTES"]
 
     @property
-    def name(self) -> str:
-        """The name that requests use."""
-        return self._name
-
-    @property
     def steady(self) -> bool:
         """Whether a run takes equally long for equal shapes: a graph of operators does."""
         return True
 
     @property
-    def version(self) -> str:
-        """The version, as its folder in the repository is called."""
-        return self._version
-
-    @property
     def signature(self) -> Signature:
         """What the model takes and gives; batched when the first dimension of every tensor is free."""
         return self._signature
-
-    @property
-    def _who(self) -> str:
-        return f"{self._name}@{self._version}"
 
     def run(self, inputs: Tensors) -> dict[str, Array]:
         """Run one batch; strings come back as an object array of str.
