@@ -28,7 +28,7 @@ async def main(count: int, pairs: int, rates: list[int], seconds: float) -> None
     with tempfile.TemporaryDirectory(prefix="penstock-bench-") as name:
         folder = Path(name)
         await asyncio.to_thread(
-            subprocess.run, [sys.executable, "-m", "penstock.cli.demo_model", str(folder)], check=True
+            subprocess.run, [sys.executable, "-m", "penstock.cli.demo.model", str(folder)], check=True
         )
         workload = Workload(folder)
         async with EmbeddedKafka() as kafka:

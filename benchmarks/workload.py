@@ -14,7 +14,7 @@ class Workload:
     """The requests of a benchmark and the labels that answers must carry.
 
     Args:
-        folder: where `penstock.cli.demo_model.build` has written model and rows.
+        folder: where `penstock.cli.demo.model.build` has written model and rows.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -12,7 +12,9 @@ class ExtraMissingError(BrokerError):
     """The libraries that fetch Kafka or Java are not installed."""
 
     def __init__(self, library: str) -> None:
-        super().__init__(f'the embedded broker needs {library}, which is not installed: pip install "penstock[broker]"')
+        super().__init__(
+            f'the embedded broker needs {library}, which is not installed: pip install "penstock-kafka[broker]"'
+        )
 
 
 class JarsUnavailableError(BrokerError):

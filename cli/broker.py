@@ -1,26 +1,23 @@
 """``penstock broker``: a real Kafka on this machine, for trying things out."""
 
 import asyncio
-import signal
 import sys
-from collections.abc import Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from penstock.cli.help import HelpfulGroup
+from penstock.cli.stopping import run, run_until_stopped
+from penstock.cli.terminal import progress
 
 if TYPE_CHECKING:
     from penstock.broker import EmbeddedKafka
 
-app = typer.Typer(name="broker", help="Run a real Apache Kafka on this machine.", no_args_is_help=True)
+app = typer.Typer(name="broker", cls=HelpfulGroup, help="Run a real Apache Kafka on this machine.")
 
 Version = Annotated[str | None, typer.Option(help="Kafka's version; by default the one tested.")]
 Offline = Annotated[bool, typer.Option(help="Use the cache alone, never the registry.")]
-
-
-@app.callback()
-def _group() -> None:
-    """Run a real Apache Kafka on this machine."""
 
 
 @app.command()
@@ -35,47 +32,37 @@ def start(
     secure: Annotated[bool, typer.Option(help="Clients log in (SCRAM) and ACLs are checked.")] = False,
     offline: Offline = False,
 ) -> None:
-    """Start a broker on the loopback interface and run it until Ctrl-C."""
-    from penstock.broker import DEFAULT_VERSION, BrokerError, EmbeddedKafka
+    """Start a broker on the loopback interface and run it until Ctrl-C.
 
-    try:
-        kafka = EmbeddedKafka(
-            nodes=nodes,
-            version=version or DEFAULT_VERSION,
-            port=port,
-            data_dir=data_dir,
-            secure=secure,
-            offline=offline,
-        )
-        asyncio.run(_until_signal(_serve(kafka)))
-    except BrokerError as error:
-        _fail(error)
+    \b
+    Examples:
+      penstock broker start --port 9092
+      penstock broker start --port 9092 --data-dir kafka-data
+      penstock broker start --secure
+    """
+    from penstock.broker import DEFAULT_VERSION, EmbeddedKafka
+
+    kafka = EmbeddedKafka(
+        nodes=nodes,
+        version=version or DEFAULT_VERSION,
+        port=port,
+        data_dir=data_dir,
+        secure=secure,
+        offline=offline,
+    )
+    run_until_stopped(_serve(kafka))
 
 
 @app.command()
 def prepare(version: Version = None, offline: Offline = False) -> None:
     """Fetch Kafka for later use without a network, and make later starts quicker."""
-    from penstock.broker import DEFAULT_VERSION, BrokerError
+    from penstock.broker import DEFAULT_VERSION
     from penstock.broker.archive import prepare as prepare_broker
 
     chosen = version or DEFAULT_VERSION
-    try:
-        asyncio.run(_until_signal(prepare_broker(chosen, offline=offline)))
-    except BrokerError as error:
-        _fail(error)
+    with progress(f"Kafka {chosen}"):
+        run(prepare_broker(chosen, offline=offline))
     typer.echo(f"Kafka {chosen} is ready to start without a network.")
-
-
-async def _until_signal(work: Coroutine[Any, Any, Any]) -> None:
-    """Run ``work`` to its end, or until SIGINT or SIGTERM: then it is cancelled, which is no error."""
-    task = asyncio.ensure_future(work)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, task.cancel)
-    try:
-        await task
-    except asyncio.CancelledError:
-        typer.echo("Stopped.")
 
 
 async def _serve(kafka: "EmbeddedKafka") -> None:
@@ -104,8 +91,3 @@ def _describe(kafka: "EmbeddedKafka") -> None:
     typer.echo("Press Ctrl-C to stop.")
     # Who reads this through a pipe waits for these lines.
     sys.stdout.flush()
-
-
-def _fail(error: Exception) -> None:
-    typer.echo(f"error: {error}", err=True)
-    raise typer.Exit(1)

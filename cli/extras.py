@@ -23,5 +23,5 @@ def explain_missing(error: ImportError, command: str) -> str | None:
     wanted = "all" if command == "demo" else extra
     return (
         f"`penstock {command}` needs {module}, which is not installed.\n"
-        f'Install it with: pip install "penstock[{wanted}]"'
+        f'Install it with: pip install "penstock-kafka[{wanted}]"'
     )

@@ -1,60 +1,111 @@
 """The `penstock` command.
 
-Exit statuses: 0 done, 1 failed, 2 wrong usage, settings or models, 130 stopped at once.
+Exit statuses: 0 done, 1 failed, 2 wrong usage, settings or models, 130 stopped.
 """
 
+import os
 import sys
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version as installed_version
-from typing import NoReturn
+from typing import Annotated, ClassVar, Final, NoReturn
 
 import typer
 
 from penstock.cli import broker
-from penstock.cli.demo import demo
-from penstock.cli.extras import explain_missing
+from penstock.cli.demo.command import demo
+from penstock.cli.failures import FAILED, explain
+from penstock.cli.help import HelpfulGroup
+from penstock.cli.options import Json
+from penstock.cli.terminal import print_json, say
 from penstock.cli.worker import worker
-from penstock.schemas.errors import ConfigurationError, ModelError, PenstockError
+
+DISTRIBUTION: Final = "penstock-kafka"  # what it is called where packages are installed from
+
+
+class _Penstock(HelpfulGroup):
+    sections: ClassVar[Mapping[str, Sequence[str]]] = {
+        "Try it": ("demo", "init", "broker"),
+        "Run it": ("topics", "worker", "predict"),
+        "Look after it": ("doctor", "top"),
+        "Look into it": ("model", "config", "version"),
+    }
+
 
 app = typer.Typer(
     name="penstock",
-    help="Asynchronous inference on Apache Kafka: requests in by topic, predictions out by topic.",
-    no_args_is_help=True,
+    cls=_Penstock,
+    help="""Asynchronous inference on Apache Kafka: requests in by topic, predictions out by topic.
+
+    Settings come from options, PENSTOCK_<SECTION>__<NAME> variables and a TOML file, in this order.
+    """,
+    epilog="Exit status: 0 done; 1 failed; 2 wrong usage, settings or models; 130 stopped.",
     add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 app.command()(demo)
+app.add_typer(broker.app)
 app.command()(worker)
-app.add_typer(broker.app, name="broker")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(installed_version(DISTRIBUTION))
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    pass
 
 
 @app.command()
-def version() -> None:
+def version(*, json: Json = False) -> None:
     """Print the version."""
-    print(installed_version("penstock"))
+    if json:
+        print_json({"version": installed_version(DISTRIBUTION)})
+    else:
+        print(installed_version(DISTRIBUTION))
 
 
 def main() -> None:
-    """Run the command line and turn what goes wrong into a line for a person."""
+    """Run the command line and turn what goes wrong into a few lines for a person."""
     try:
-        app()
-    except (ConfigurationError, ModelError) as error:
-        _fail(str(error), 2)
-    except PenstockError as error:
-        _fail(str(error), 1)
-    except ImportError as error:
-        command = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
-        explanation = explain_missing(error, command)
-        if explanation is None:
+        status = app(prog_name="penstock", standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _end_quietly()
+    except BaseException as error:
+        failure = explain(error, _command())
+        if failure is None:
             raise
-        _fail(explanation, 1)
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None
+        say(f"penstock: {failure.message}")
+        raise SystemExit(failure.status) from None
+    raise SystemExit(status if isinstance(status, int) else 0)
 
 
-def _fail(message: str, status: int) -> NoReturn:
-    print(f"penstock: {message}", file=sys.stderr)
-    raise SystemExit(status)
+def _command() -> str:
+    """Return the words of the command line that name the command."""
+    names: list[str] = []
+    commands = getattr(typer.main.get_command(app), "commands", {})
+    for word in sys.argv[1:]:
+        if word not in commands:
+            break
+        names.append(word)
+        commands = getattr(commands[word], "commands", {})
+    return " ".join(names)
+
+
+def _end_quietly() -> NoReturn:
+    """End after whoever read our output, `head` for example, has had enough of it."""
+    # Python flushes standard output once more at the end, which would fail again.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise SystemExit(FAILED)
 
 
 if __name__ == "__main__":

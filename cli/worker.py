@@ -2,17 +2,16 @@
 
 import asyncio
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from penstock.cli.options import BootstrapServers, Config, Overrides, config_file, service_settings
 
-def worker(  # noqa: PLR0917 - typer makes options of them, never positional
-    config: Annotated[
-        Path | None, typer.Option(help="TOML file with settings; PENSTOCK_CONFIG names one too.", dir_okay=False)
-    ] = None,
-    bootstrap_servers: Annotated[str | None, typer.Option(help="Kafka, as host:port,host:port.")] = None,
+
+def worker(
+    config: Config = None,
+    bootstrap_servers: BootstrapServers = None,
     request_topics: Annotated[str | None, typer.Option(help="Topics to read, comma-separated.")] = None,
     reply_topic: Annotated[str | None, typer.Option(help="Topic of the replies.")] = None,
     group_id: Annotated[str | None, typer.Option(help="Consumer group that shares the work.")] = None,
@@ -22,9 +21,7 @@ def worker(  # noqa: PLR0917 - typer makes options of them, never positional
     http_port: Annotated[
         int | None, typer.Option(help="Port of health and metrics; each process adds its number.")
     ] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="SECTION.NAME=VALUE", help="Any other setting; repeatable.")
-    ] = None,
+    settings: Overrides = None,
     child: Annotated[int | None, typer.Option(hidden=True)] = None,
     client_id: Annotated[str | None, typer.Option(hidden=True)] = None,
 ) -> None:
@@ -32,32 +29,39 @@ def worker(  # noqa: PLR0917 - typer makes options of them, never positional
 
     Every setting can also be an environment variable, PENSTOCK_<SECTION>__<NAME>, such as
     PENSTOCK_KAFKA__BOOTSTRAP_SERVERS, or stand in the TOML file. The command line wins, then the environment.
+    `penstock config show` prints what holds, and where it comes from.
 
     The first Ctrl-C or SIGTERM answers what was taken in and stops; a second one stops at once.
+
+    \b
+    Examples:
+      penstock worker
+      penstock worker --group-id mine --repository models --processes 2
+      penstock worker -c production.toml --set batching.max_delay_s=0.005
     """
     import structlog
 
     from penstock.consumer import logs
     from penstock.consumer.service import Service
-    from penstock.consumer.settings import ServiceSettings
     from penstock.consumer.supervisor import Supervisor
-    from penstock.core.configuration import load
     from penstock.schemas.errors import PenstockError
 
-    overrides: dict[str, object] = {
-        "kafka.bootstrap_servers": bootstrap_servers,
-        "worker.request_topics": request_topics,
-        "worker.reply_topic": reply_topic,
-        "worker.group_id": group_id,
-        "worker.processes": processes,
-        "models.repository": repository,
-        "models.default": default_model,
-        "http.port": http_port,
-        **_parsed(settings or []),
-    }
-    loaded = load(ServiceSettings, file=config, overrides=overrides)
+    loaded = service_settings(
+        config,
+        bootstrap_servers,
+        settings,
+        worker__request_topics=request_topics,
+        worker__reply_topic=reply_topic,
+        worker__group_id=group_id,
+        worker__processes=processes,
+        models__repository=repository,
+        models__default=default_model,
+        http__port=http_port,
+    )
     context = {} if child is None else {"process": child}
     logs.configure(loaded.log.level, loaded.log.format, **context)
+    if child is None and (file := config_file(config)) is not None:
+        structlog.get_logger(__name__).info("settings file", path=str(file))
     if loaded.worker.processes > 1 and child is None:
         # Children get the same command line; what the supervisor adds to it is read last.
         command = ["-m", "penstock.cli.main", *sys.argv[1:]]
@@ -70,13 +74,3 @@ def worker(  # noqa: PLR0917 - typer makes options of them, never positional
     except Exception:
         structlog.get_logger(__name__).exception("the worker failed")
         raise typer.Exit(1) from None
-
-
-def _parsed(pairs: list[str]) -> dict[str, object]:
-    parsed: dict[str, object] = {}
-    for pair in pairs:
-        name, separator, value = pair.partition("=")
-        if not separator:
-            raise typer.BadParameter(f"{pair!r} is not SECTION.NAME=VALUE", param_hint="--set")
-        parsed[name.strip()] = value
-    return parsed

@@ -28,24 +28,59 @@ def _check_topic(name: str, legal: re.Pattern[str] = _TOPIC) -> None:
         raise ValueError(f"{name!r} is no topic name: 1 to 249 of letters, digits, '.', '_' and '-'")
 
 
-class WorkerSettings(BaseModel):
-    """What a worker reads, where it answers, and how much it holds."""
+class LaneSettings(BaseModel):
+    """Where requests come and replies go: what a service and those who use or watch it must agree on."""
 
     model_config = SECTION
 
-    request_topics: tuple[str, ...] = Field(min_length=1, description="Topics that requests are read from.")
-    reply_topic: str = Field(description="Topic of the replies to requests that name none.")
-    allowed_reply_topics: tuple[str, ...] = Field(
-        default=(),
-        description="Other topics a request may name for its reply; * and ? are allowed, as in replies.*.",
+    request_topics: tuple[str, ...] = Field(
+        default=("requests",), min_length=1, description="Topics that requests are read from."
     )
+    reply_topic: str = Field(default="replies", description="Topic of the replies to requests that name none.")
     dead_letter_topic: str | None = Field(
         default=None,
         description="Topic of the records that no reply can be sent to; by default the request topic's name with -dlt.",
     )
-    group_id: str = Field(min_length=1, max_length=249, description="Consumer group that shares the requests.")
+    group_id: str | None = Field(
+        default=None, min_length=1, max_length=249, description="Consumer group that shares the requests."
+    )
     processes: int = Field(
         default=1, ge=1, le=1024, description="Worker processes on this machine; one for each core to use."
+    )
+
+    @field_validator("request_topics")
+    @classmethod
+    def _request_topics(cls, topics: tuple[str, ...]) -> tuple[str, ...]:
+        for topic in topics:
+            _check_topic(topic)
+            if topics.count(topic) > 1:
+                raise ValueError(f"{topic!r} is there twice")
+        return topics
+
+    @field_validator("reply_topic", "dead_letter_topic")
+    @classmethod
+    def _written_topic(cls, topic: str | None, info: ValidationInfo) -> str | None:
+        if topic is None:
+            return None
+        _check_topic(topic)
+        if topic in info.data.get("request_topics", ()):
+            raise ValueError(f"{topic!r} is a request topic: the worker would read what it writes")
+        if info.field_name == "dead_letter_topic" and topic == info.data.get("reply_topic"):
+            raise ValueError(f"{topic!r} is the reply topic: clients would read dead letters as replies")
+        return topic
+
+    def dead_letter_topic_of(self, request_topic: str) -> str:
+        """Return where dead letters of a request topic go."""
+        return self.dead_letter_topic or f"{request_topic}-dlt"
+
+
+class WorkerSettings(LaneSettings):
+    """What a worker reads, where it answers, and how much it holds."""
+
+    group_id: str = Field(min_length=1, max_length=249, description="Consumer group that shares the requests.")
+    allowed_reply_topics: tuple[str, ...] = Field(
+        default=(),
+        description="Other topics a request may name for its reply; * and ? are allowed, as in replies.*.",
     )
     check_crcs: bool = Field(default=True, description="Verify the checksum of every batch that is read.")
     auto_offset_reset: Literal["earliest", "latest"] = Field(
@@ -105,27 +140,6 @@ class WorkerSettings(BaseModel):
         description="Bytes of a reply; a larger one becomes an error reply. Keep it below the topic's limit.",
     )
 
-    @field_validator("request_topics")
-    @classmethod
-    def _request_topics(cls, topics: tuple[str, ...]) -> tuple[str, ...]:
-        for topic in topics:
-            _check_topic(topic)
-            if topics.count(topic) > 1:
-                raise ValueError(f"{topic!r} is there twice")
-        return topics
-
-    @field_validator("reply_topic", "dead_letter_topic")
-    @classmethod
-    def _written_topic(cls, topic: str | None, info: ValidationInfo) -> str | None:
-        if topic is None:
-            return None
-        _check_topic(topic)
-        if topic in info.data.get("request_topics", ()):
-            raise ValueError(f"{topic!r} is a request topic: the worker would read what it writes")
-        if info.field_name == "dead_letter_topic" and topic == info.data.get("reply_topic"):
-            raise ValueError(f"{topic!r} is the reply topic: clients would read dead letters as replies")
-        return topic
-
     @field_validator("allowed_reply_topics")
     @classmethod
     def _allowed_topics(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
@@ -141,10 +155,6 @@ class WorkerSettings(BaseModel):
             # Kafka's own advice: two heartbeats may be lost before the session is.
             raise ValueError(f"must be less than a third of session_timeout_s, which is {session_s:g}")
         return interval_s
-
-    def dead_letter_topic_of(self, request_topic: str) -> str:
-        """Return where dead letters of a request topic go."""
-        return self.dead_letter_topic or f"{request_topic}-dlt"
 
     def may_reply_to(self, topic: str) -> bool:
         """Tell whether a request may have its reply sent to a topic.
@@ -169,3 +179,11 @@ class ServiceSettings(Settings):
     limits: LimitsSettings = Field(default_factory=LimitsSettings, description="How large a request may be.")
     http: HttpSettings = Field(default_factory=HttpSettings, description="Where health and metrics are served.")
     log: LogSettings = Field(default_factory=LogSettings, description="What is logged, and in which form.")
+
+
+class ToolSettings(Settings):
+    """The part of the settings that tools beside the worker need: none of them is required."""
+
+    kafka: KafkaSettings = Field(default_factory=KafkaSettings, description="The connection to the cluster.")
+    worker: LaneSettings = Field(default_factory=LaneSettings, description="Where requests come and replies go.")
+    http: HttpSettings = Field(default_factory=HttpSettings, description="Where health and metrics are served.")

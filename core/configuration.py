@@ -75,11 +75,14 @@ def load(
     file: Path | None = None,
     environ: Mapping[str, str] = os.environ,
     overrides: Mapping[str, object] = _NOTHING,
+    among: type[BaseSettings] | None = None,
 ) -> SettingsT:
     """Build settings from every source.
 
     Args:
         settings_class: the root; every field of it is a section, a pydantic model.
+        among: the root of all settings, where `settings_class` is a part of them: the other settings may be set,
+            and are passed over. None is the class itself.
         file: the TOML file; None takes the one that `PENSTOCK_CONFIG` names, if any.
         environ: the environment.
         overrides: from the command line, by `section.name`; None is an option that was not given.
@@ -88,12 +91,13 @@ def load(
         ConfigurationError: one line for each fault. A rule over several settings is only checked once those
             are valid by themselves.
     """
-    fields = dict(fields_of(settings_class))
+    whole = among or settings_class
+    fields = dict(fields_of(whole))
     configured = environ.get(CONFIG_VARIABLE)
     layers = [
         read_options(fields, overrides),
-        read_environment(settings_class, fields, environ),
-        read_file(settings_class, fields, file or (Path(configured) if configured else None)),
+        read_environment(whole, fields, environ),
+        read_file(whole, fields, file or (Path(configured) if configured else None)),
     ]
     faults = [fault for layer in layers for fault in layer.faults]
     try:
@@ -125,9 +129,12 @@ def is_secret(field: FieldInfo) -> bool:
 def _merged(settings_class: type[BaseSettings], layers: list[Layer]) -> dict[str, dict[str, Any]]:
     # Sections that nobody mentions are there too, so that each missing setting is named, not its section.
     merged: dict[str, dict[str, Any]] = {section: {} for section in settings_class.model_fields}
+    wanted = {key for key, _ in fields_of(settings_class)}
     for layer in reversed(layers):
         for section, values in layer.values.items():
-            merged[section] |= values
+            for name, value in values.items():
+                if f"{section}.{name}" in wanted:
+                    merged[section][name] = value
     return merged
 
 

@@ -39,7 +39,7 @@ def open_session(who: str, path: Path, providers: Sequence[str], intra_op_thread
     try:
         import onnxruntime
     except ImportError:
-        raise ModelError(f"{who} needs ONNX Runtime: pip install 'penstock[worker]'") from None
+        raise ModelError(f"{who} needs ONNX Runtime: pip install 'penstock-kafka[worker]'") from None
     available = onnxruntime.get_available_providers()
     for provider in providers:
         if provider not in available:

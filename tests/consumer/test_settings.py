@@ -49,7 +49,7 @@ def test_nothing_given_names_each_setting_that_must_be() -> None:
     with pytest.raises(ConfigurationError) as caught:
         load(ServiceSettings, environ={})
     named = [line.partition(":")[0] for line in str(caught.value).splitlines()]
-    assert named == ["worker.request_topics", "worker.reply_topic", "worker.group_id", "models.repository"]
+    assert named == ["worker.group_id", "models.repository"]
 
 
 def test_every_setting_has_a_description_and_every_number_a_bound() -> None:

@@ -79,7 +79,7 @@ def test_wheel_holds_every_module_and_nothing_beside_the_package(wheel: Path) ->
     assert wanted - packed == set()
     assert "penstock/py.typed" in packed
     assert any(name.endswith("licenses/LICENSE") for name in packed)
-    assert {name.partition("/")[0].partition("-")[0] for name in packed} == {"penstock"}
+    assert {name.partition("/")[0].partition("-")[0] for name in packed} == {"penstock", "penstock_kafka"}
 
 
 def test_light_client_imports_alone(light: Path) -> None:
@@ -106,7 +106,7 @@ def test_command_without_its_extra_names_the_extra(light: Path, arguments: list[
     ran = run(light / "penstock", *arguments)
     said = ran.stdout + ran.stderr
     assert ran.returncode != 0
-    assert re.search(r"penstock\[[a-z,]+\]", said), said
+    assert re.search(r"penstock-kafka\[[a-z,]+\]", said), said
     assert "Traceback" not in said
     assert 1 <= len(said.strip().splitlines()) <= 3, said
 

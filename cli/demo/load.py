@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from penstock.cli.demo_model import NAME, ROWS_FILE, RTOL
+from penstock.cli.demo.model import NAME, ROWS_FILE, RTOL
 from penstock.producer.client import Client
 from penstock.producer.prediction import Prediction
 from penstock.schemas.errors import PenstockError

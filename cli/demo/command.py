@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import signal
 import sys
 import tempfile
 import time
@@ -13,10 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from penstock.cli.demo_workers import DemoError, workers
+from penstock.cli.demo.workers import DemoError, workers
+from penstock.cli.stopping import run
 
 if TYPE_CHECKING:
-    from penstock.cli.demo_load import HeldOut
+    from penstock.cli.demo.load import HeldOut
     from penstock.producer.client import Client
 
 _REQUESTS: Final = "demo-requests"
@@ -43,29 +43,12 @@ def demo(
     import prometheus_client  # noqa: F401
     import skl2onnx  # noqa: F401
 
-    from penstock.broker import BrokerError
-
-    try:
-        good = asyncio.run(_until_signal(requests, processes))
-    except BrokerError as error:
-        raise DemoError(str(error)) from error
-    raise typer.Exit(0 if good else 1)
-
-
-async def _until_signal(requests: int, processes: int) -> bool:
-    task = asyncio.create_task(_run(requests, processes))
-    for name in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(name, task.cancel)
-    try:
-        return await task
-    except asyncio.CancelledError:
-        print("Stopped.")
-        return False
+    raise typer.Exit(0 if run(_run(requests, processes)) else 1)
 
 
 async def _run(requests: int, processes: int) -> bool:
     from penstock.broker import EmbeddedKafka
-    from penstock.cli.demo_load import HeldOut
+    from penstock.cli.demo.load import HeldOut
     from penstock.producer.client import Client
     from penstock.transport.topics import create_topics
 
@@ -101,7 +84,7 @@ async def _run(requests: int, processes: int) -> bool:
 
 
 async def _ask(client: "Client", held_out: "HeldOut", requests: int) -> bool:
-    from penstock.cli.demo_load import ask
+    from penstock.cli.demo.load import ask
 
     with _step("Held-out rows") as say:
         every = await ask(client, held_out, len(held_out), in_flight=len(held_out))
@@ -146,7 +129,7 @@ async def _train(folder: Path) -> str:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "penstock.cli.demo_model",
+        "penstock.cli.demo.model",
         str(folder),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -1,6 +1,6 @@
 """The demo's model: breast-cancer rows, a scaler and gradient boosting, exported to ONNX and held against itself.
 
-A program of its own (`python -m penstock.cli.demo_model FOLDER`), so that the broker starts meanwhile and the demo
+A program of its own (`python -m penstock.cli.demo.model FOLDER`), so that the broker starts meanwhile and the demo
 keeps neither scikit-learn nor the exporter in memory.
 """
 

@@ -53,6 +53,7 @@ async def workers(
     with log.open("wb") as stream:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "penstock.cli.main", "worker", env=inherited | settings, stderr=stream,
+            cwd=folder,  # where no penstock.toml of the user's lies
             start_new_session=True,  # Ctrl-C is for the demo, which then stops its workers
         )  # fmt: skip
 

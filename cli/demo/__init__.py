@@ -1,0 +1,1 @@
+"""The demo: the main job, once, on this machine, with everything real."""

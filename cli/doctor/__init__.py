@@ -1,0 +1,1 @@
+"""`penstock doctor`: what is wrong, why it matters, and what mends it."""

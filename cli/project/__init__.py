@@ -1,0 +1,1 @@
+"""`penstock init`: a small project of one's own."""

@@ -1,0 +1,55 @@
+"""Run asynchronous work until it ends, or until somebody wants it to end."""
+
+import asyncio
+import signal
+from collections.abc import Coroutine
+from typing import Any, Final, TypeVar
+
+import typer
+
+from penstock.cli.terminal import say
+
+T = TypeVar("T")
+
+STOPPED: Final = 130  # 128 and the number of SIGINT, as shells have it
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run `work` on an event loop of its own and return its result.
+
+    SIGINT and SIGTERM cancel it, so that it cleans up after itself; a second one breaks off the cleaning too.
+
+    Raises:
+        typer.Exit: it was stopped; the status is 130.
+    """
+    return asyncio.run(_until_signal(work))
+
+
+def run_until_stopped(work: Coroutine[Any, Any, object]) -> None:
+    """Run `work` that has no end of its own: to stop it is its normal end, and no failure."""
+    try:
+        run(work)
+    except typer.Exit as ended:
+        if ended.exit_code != STOPPED:
+            raise
+
+
+async def _until_signal(work: Coroutine[Any, Any, T]) -> T:
+    task = asyncio.ensure_future(work)
+    stopped = False
+
+    def stop() -> None:
+        nonlocal stopped
+        stopped = True
+        task.cancel()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if not stopped:
+            raise
+        say("Stopped.")
+        raise typer.Exit(STOPPED) from None

@@ -1,0 +1,83 @@
+"""What commands print: results to standard output, everything else to standard error.
+
+Tables and text are for people; with `--json` a command prints one JSON document and nothing else. Colours and
+progress bars appear on terminals alone, and colours not where NO_COLOR is set.
+"""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import orjson
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+
+def out() -> Console:
+    """Return the console of standard output, as it is now: a test may have replaced it."""
+    return Console(file=sys.stdout, highlight=False, soft_wrap=False)
+
+
+def err() -> Console:
+    """Return the console of standard error."""
+    return Console(file=sys.stderr, highlight=False, soft_wrap=False)
+
+
+def say(text: str) -> None:
+    """Tell a person something beside the result."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON document, indented; numpy's arrays and numbers are taken as they are."""
+    options = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
+    sys.stdout.write(orjson.dumps(value, default=str, option=options).decode())
+    sys.stdout.flush()
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> None:
+    """Print a table without lines, which reads well and can be cut and pasted.
+
+    Args:
+        columns: their headings.
+        rows: a cell for each column; markup is not interpreted.
+        right: headings of the columns that are aligned to the right, as numbers are.
+    """
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in columns:
+        # Names and numbers are never cut: a row that is too wide is folded.
+        table.add_column(name, justify="right" if name in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(escape_cell(cell) for cell in row))
+    console = out()
+    if not console.is_terminal:  # a pipe has no width, and whoever reads it wants whole lines
+        console.width = 10_000
+    console.print(table)
+
+
+def escape_cell(cell: object) -> str:
+    """Return a cell's text with rich's markup disarmed."""
+    return str(cell).replace("[", "\\[")
+
+
+@contextmanager
+def progress(what: str, total: float | None = None) -> Iterator[Callable[[float], None]]:
+    """Show how far something is, on a terminal only, and leave nothing behind.
+
+    Args:
+        what: is being done.
+        total: how much there is to do; None shows that something turns.
+
+    Yields:
+        Called with how much more has been done.
+    """
+    columns = [SpinnerColumn(), TextColumn("{task.description}", markup=False)]
+    columns += [BarColumn(), MofNCompleteColumn()] if total is not None else []
+    console = err()
+    with Progress(
+        *columns, TimeElapsedColumn(), console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda more: bar.advance(task, more)

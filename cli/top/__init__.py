@@ -1,0 +1,1 @@
+"""`penstock top`: a running service, live, in the terminal."""
