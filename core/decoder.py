@@ -121,7 +121,8 @@ class RequestDecoder:
                 ):
                     # numpy takes a boolean for 1, null for NaN and "1" for 1, so the text has to show that there is
                     # none. Where id, name and lead account for each byte before the last bracket, that bracket
-                    # opens the data; true, false and exponents have an e, null has a u, strings have quotes.
+                    # opens the data; true, false and exponents have an e, null has a u, strings have quotes, and
+                    # what is left is {}.
                     start = value.rfind(b"[")
                     if (
                         value[start - before : start] == lead
@@ -130,6 +131,7 @@ class RequestDecoder:
                         and value.find(b"e", start) < 0
                         and value.find(b"u", start) < 0
                         and value.find(b'"', start) < 0
+                        and value.find(b"{", start) < 0
                     ) or self._is_common_after_all(document, tensor, value):
                         ids.append(request_id)
                         data.append(numbers)

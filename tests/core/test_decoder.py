@@ -186,9 +186,10 @@ IN_ORDER = b'{"inputs":[{"name":"x","shape":[1,3],"datatype":"FP32","data":[1,%s
 
 
 @given(
-    st.lists(st.sampled_from([b"2", b"2.5", b"-0.0", b"1e2", b"true", b"null", b'"2"', b"[2]", b"1e39"]), max_size=8)
+    st.lists(st.sampled_from([b"2", b"2.5", b"-0.0", b"1e2", b"true", b"null", b'"2"', b"[2]", b"{}", b"1e39"]), max_size=8)
 )
 @example([b"2", b"true", b"2.5"])
+@example([b"2", b"{}", b"2.5"])
 def test_one_bad_request_leaves_the_others_in_the_block(middles: list[bytes]) -> None:
     decoder = decoder_for()
     values: list[bytes | None] = [IN_ORDER % middle for middle in middles]
@@ -200,7 +201,7 @@ def test_one_bad_request_leaves_the_others_in_the_block(middles: list[bytes]) ->
     assert len(step.odd) == len(middles) - len(good)
 
 
-@pytest.mark.parametrize("middle", [b"true", b"false"])
+@pytest.mark.parametrize("middle", [b"true", b"false", b"{}"])
 @pytest.mark.parametrize(
     "text",
     [
@@ -218,7 +219,7 @@ def test_one_bad_request_leaves_the_others_in_the_block(middles: list[bytes]) ->
         b'{"inputs":[{"data":[1,%s,3],"shape":[1,3],"datatype":"FP32","name":{"data":[1]},"nam\\u0065":"x"}]}',
     ],
 )
-def test_a_boolean_among_numbers_is_found_wherever_the_data_stand(text: bytes, middle: bytes) -> None:
+def test_what_is_no_number_among_numbers_is_found_wherever_the_data_stand(text: bytes, middle: bytes) -> None:
     decoder = decoder_for()
     (answer,) = answers(decoder, [text % middle])
     assert answer[1] is ErrorCode.BAD_VALUE
