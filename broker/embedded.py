@@ -30,6 +30,9 @@ class EmbeddedKafka:
 
     ``start`` sets ``nodes``, ``cluster`` and the folder; ``stop`` clears what is temporary. One task starts
     and stops it; clients may use ``bootstrap_servers`` from anywhere.
+
+        async with EmbeddedKafka() as kafka:
+            print(kafka.bootstrap_servers)
     """
 
     def __init__(

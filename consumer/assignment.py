@@ -10,7 +10,6 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
-import structlog
 from aiokafka import AIOKafkaConsumer
 from aiokafka import errors as kafka_errors
 from aiokafka.abc import ConsumerRebalanceListener
@@ -19,9 +18,10 @@ from aiokafka.structs import TopicPartition
 from penstock.consumer.finished_set import FinishedSet
 from penstock.consumer.progress import PartitionProgress
 from penstock.schemas.errors import TransportError
+from penstock.schemas.logger import Logger
 from penstock.transport.group import CommittedOffsets
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 _RETRY_S: Final = 0.5
 

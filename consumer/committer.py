@@ -7,15 +7,15 @@ the loop it would cap the whole worker; behind the loop it costs nothing.
 import asyncio
 from collections.abc import Callable, Mapping
 
-import structlog
 from aiokafka import AIOKafkaConsumer
 from aiokafka import errors as kafka_errors
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
 from penstock.consumer.progress import PartitionProgress
 from penstock.core.metrics import Metrics
+from penstock.schemas.logger import Logger
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 _REJECTED = (kafka_errors.CommitFailedError, kafka_errors.IllegalStateError)  # the group has moved on
 

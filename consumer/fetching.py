@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-import structlog
 from aiokafka import AIOKafkaConsumer
 from aiokafka import errors as kafka_errors
 from aiokafka.structs import TopicPartition
@@ -18,9 +17,10 @@ from penstock.consumer.queue import RequestQueue
 from penstock.consumer.salvage import Salvage, Salvaged
 from penstock.core.metrics import Metrics
 from penstock.schemas.errors import TransportError
+from penstock.schemas.logger import Logger
 from penstock.transport.raw_records import is_unreadable
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 # What the group's coordinator will say again each time, until somebody changes a setting or a right.
 _HOPELESS = (

@@ -5,16 +5,15 @@ import time
 from collections import deque
 from typing import Final
 
-import structlog
-
 from penstock.consumer.outbox import Outbox
 from penstock.consumer.pending import PendingRequest
 from penstock.consumer.queue import RequestQueue
 from penstock.core.chunk import Batch
 from penstock.core.engine import Inference, InferenceEngine
 from penstock.schemas.errors import ErrorCode, RequestError
+from penstock.schemas.logger import Logger
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 _AHEAD: Final = 2  # batches handed to the engine: one runs, one is ready
 

@@ -8,8 +8,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-import structlog
-
 from penstock.consumer.pending import PendingRequest, finish
 from penstock.consumer.progress import Record
 from penstock.consumer.reply_builder import ReplyBuilder, dead_letter
@@ -20,10 +18,11 @@ from penstock.core.engine import Inference
 from penstock.core.metrics import Metrics
 from penstock.schemas import headers as h
 from penstock.schemas.errors import ErrorCode, RequestError, TransportError
+from penstock.schemas.logger import Logger
 from penstock.transport.publisher import TOO_LARGE, Outgoing, RecordPublisher
 from penstock.transport.topics import TopicDirectory, create_topics
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 _NAMING_HEADERS: Final = frozenset({h.REPLY_TOPIC, h.SPRING_REPLY_TOPIC, h.FASTSTREAM_REPLY_TO})
 _RETRY_S: Final = 1.0

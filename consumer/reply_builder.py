@@ -2,18 +2,17 @@
 
 from typing import Final
 
-import structlog
-
 from penstock.consumer.pending import PendingRequest, Route
 from penstock.core.chunk import Batch
 from penstock.core.engine import Inference
 from penstock.schemas import headers as h
 from penstock.schemas.errors import ErrorCode, RequestError
 from penstock.schemas.headers import Header
+from penstock.schemas.logger import Logger
 from penstock.schemas.replies import BatchEncoder, encode_error
 from penstock.transport.publisher import Outgoing
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 _JSON: Final[Header] = (h.CONTENT_TYPE, h.JSON_TYPE.encode())
 _RAW: Final[Header] = (h.CONTENT_TYPE, h.RAW_TYPE.encode())

@@ -10,7 +10,6 @@ become a dead letter.
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-import structlog
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
@@ -19,9 +18,10 @@ from penstock.consumer.pending import PendingRequest
 from penstock.consumer.progress import PartitionProgress, Record
 from penstock.schemas.envelope import Envelope
 from penstock.schemas.errors import ErrorCode, RequestError, TransportError
+from penstock.schemas.logger import Logger
 from penstock.transport.raw_records import fetch_raw, is_unreadable, walk
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 _WAIT_MS: Final = 500
 _RAW_TIMEOUT_S: Final = 10.0

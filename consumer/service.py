@@ -1,9 +1,10 @@
-"""The service: one worker process with its models, its health page and its signals. Read this first.
+"""The service: one worker with its models and its health page, and the process around it. Read this first.
 
-    settings -> models loaded and warm -> health page -> worker -> drained
+    settings -> health page -> models loaded and warm -> pipeline -> drained
 
-A first SIGTERM or SIGINT drains: what was taken in is answered and committed. A second one ends the process at
-once; what was not committed is served again by whoever takes over.
+`serve` is that, in any program with an event loop. `run` is for a process of its own: a first SIGTERM or SIGINT
+drains, so that what was taken in is answered and committed; a second one ends the process at once, and what was not
+committed is served again by whoever takes over.
 """
 
 import asyncio
@@ -14,30 +15,35 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
-import structlog
-
 from penstock.consumer.health import HealthServer
-from penstock.consumer.settings import ServiceSettings
+from penstock.consumer.pipeline import Pipeline
+from penstock.consumer.settings import EmbeddedSettings
 from penstock.consumer.startup import load_models
-from penstock.consumer.worker import Worker
 from penstock.core.metrics import Metrics
 from penstock.core.model_table import ModelTable
+from penstock.schemas.errors import ModelError, PenstockError
+from penstock.schemas.logger import Logger
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 _BEAT_S: Final = 0.5
 _BLOCKED_S: Final = 10.0  # a loop that has not turned for so long is not alive
+_ONE_WISH_S: Final = 1.0
 EXIT_AT_ONCE: Final = 130
 
 
 class Service:
     """Runs one worker until it is told to stop.
 
+        asyncio.run(Service(load_settings("penstock.toml")).run())
+
     Args:
         settings: of the whole service.
+        models: by name, see `penstock.core.given_models`; None takes those of the repository.
         client_id: of this process alone; None makes one.
         port_offset: added to the HTTP port, for one of several processes.
         supervised: standard input is a supervisor's pipe; when it closes, the supervisor is gone and so are we.
@@ -45,8 +51,9 @@ class Service:
 
     def __init__(
         self,
-        settings: ServiceSettings,
+        settings: EmbeddedSettings,
         *,
+        models: Mapping[str, object] | None = None,
         client_id: str | None = None,
         port_offset: int = 0,
         supervised: bool = False,
@@ -54,33 +61,46 @@ class Service:
         self.settings = settings
         self.metrics = Metrics()
         self._client_id = client_id or f"{settings.kafka.client_id}-{os.getpid()}"
+        self.metrics.describe(
+            client_id=self._client_id,
+            pid=os.getpid(),
+            group=settings.worker.group_id,
+            request_topics=",".join(settings.worker.request_topics),
+            reply_topic=settings.worker.reply_topic,
+            processes=settings.worker.processes,
+            bootstrap_servers=",".join(settings.kafka.bootstrap_servers),
+        )
+        self._models = models
         self._port_offset = port_offset
         self._supervised = supervised
         self._stop = asyncio.Event()
-        self._worker: Worker | None = None
+        self._pipeline: Pipeline | None = None
         self._beat = time.monotonic()
+        self._signalled = float("-inf")
 
     def __repr__(self) -> str:
-        return f"<Service {self._client_id} {self._worker!r}>"
-
-    def stop(self) -> None:
-        """Drain and end; the second call ends the process at once."""
-        if self._stop.is_set():
-            log.warning("stopped at once")
-            sys.stderr.flush()
-            os._exit(EXIT_AT_ONCE)  # nothing that might hang may stand between the operator and the end
-        log.info("stopping", deadline_s=self.settings.worker.shutdown_timeout_s)
-        self._stop.set()
+        return f"<Service {self._client_id} {self._pipeline!r}>"
 
     async def run(self) -> None:
-        """Serve.
+        """Serve in a process of its own: signals end it, and the collector stays off the hot path.
+
+        Raises:
+            As `serve`.
+        """
+        for name in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(name, self._on_signal)
+        await self.serve(when_loaded=keep_collector_out_of_the_way)
+
+    async def serve(self, when_loaded: Callable[[], object] = lambda: None) -> None:
+        """Serve until `stop` is called, then drain. What else the process is and does is left alone.
+
+        Args:
+            when_loaded: called once the models are loaded and warm.
 
         Raises:
             ConfigurationError, ModelError: something is wrong with the settings, a model or the HTTP port.
             TransportError: Kafka could not be reached at start, or a rebalance failed for good.
         """
-        for name in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(name, self.stop)
         health = self._health()
         if self.settings.http.enabled:
             health.start()  # before the models: a probe learns that they are loading
@@ -94,9 +114,9 @@ class Service:
             if models is None:
                 log.info("stopped while models were loading")
                 return
-            self._worker = Worker(self.settings, models, self.metrics, client_id=self._client_id)
-            keep_collector_out_of_the_way()
-            await self._worker.run(self._stop)
+            when_loaded()
+            self._pipeline = Pipeline(self.settings, models, self.metrics, client_id=self._client_id)
+            await self._pipeline.run(self._stop)
         finally:
             for task in background:
                 task.cancel()
@@ -105,17 +125,37 @@ class Service:
                 models.close()
         log.info("stopped")
 
+    def stop(self) -> None:
+        """Drain and end."""
+        if not self._stop.is_set():
+            log.info("stopping", deadline_s=self.settings.worker.shutdown_timeout_s)
+            self._stop.set()
+
+    @property
+    def not_ready(self) -> str | None:
+        """Why it does not serve; None when it does."""
+        return "models are loading" if self._pipeline is None else self._pipeline.not_ready
+
+    def _on_signal(self) -> None:
+        # Whoever signals a whole group of processes, as systemd does, reaches a child twice: directly, and through
+        # its supervisor. That is one wish.
+        if self._supervised and time.monotonic() - self._signalled < _ONE_WISH_S:
+            return
+        self._signalled = time.monotonic()
+        if self._stop.is_set():
+            log.warning("stopped at once")
+            sys.stderr.flush()
+            os._exit(EXIT_AT_ONCE)  # nothing that might hang may stand between the operator and the end
+        self.stop()
+
     def _health(self) -> HealthServer:
         http = self.settings.http
         port = http.port + self._port_offset if http.port else 0
-        return HealthServer(http.host, port, self.metrics.registry, live=self._not_live, ready=self._not_ready)
+        return HealthServer(http.host, port, self.metrics.registry, live=self._not_live, ready=lambda: self.not_ready)
 
     def _not_live(self) -> str | None:
         silent_s = time.monotonic() - self._beat
         return None if silent_s < _BLOCKED_S else f"the event loop has not turned for {silent_s:.0f} s"
-
-    def _not_ready(self) -> str | None:
-        return "models are loading" if self._worker is None else self._worker.not_ready
 
     async def _load_models(self) -> ModelTable | None:
         """Load the models in a thread that does not outlive a process told to stop; None when it was."""
@@ -124,26 +164,34 @@ class Service:
 
         def load() -> None:
             try:
-                table = load_models(self.settings.models, self.metrics)
+                table = load_models(self.settings.models, self.metrics, self._models)
                 call: partial[Any] = partial(loaded.set_result, table)
-            except Exception as error:
+            except PenstockError as error:
                 call = partial(loaded.set_exception, error)
+            except BaseException as error:  # a model's code may call sys.exit(), which would end this thread unheard
+                failure = ModelError(f"models could not be loaded: {error!r}")
+                failure.__cause__ = error
+                call = partial(loaded.set_exception, failure)
             with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits any more
                 loop.call_soon_threadsafe(call)
 
         threading.Thread(target=load, name="penstock-loading", daemon=True).start()
         stopping = asyncio.create_task(self._stop.wait())
         either: list[asyncio.Future[Any]] = [loaded, stopping]
-        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        return loaded.result() if loaded.done() else None
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            return loaded.result() if loaded.done() else None
+        finally:
+            stopping.cancel()
+            if not loaded.done():
+                loaded.add_done_callback(_let_go)
 
     async def _keep_beating(self) -> None:
         while True:
             self._beat = time.monotonic()
-            if self._worker is not None:
+            if self._pipeline is not None:
                 with contextlib.suppress(Exception):  # a gauge is not worth a heartbeat
-                    self._worker.observe()
+                    self._pipeline.observe()
             await asyncio.sleep(_BEAT_S)
 
     async def _end_with_supervisor(self) -> None:
@@ -152,8 +200,13 @@ class Service:
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
         await reader.read()
         log.warning("the supervisor is gone")
-        if not self._stop.is_set():
-            self.stop()
+        self.stop()
+
+
+def _let_go(loaded: "asyncio.Future[ModelTable]") -> None:
+    """Close models that nobody waits for any more."""
+    if loaded.exception() is None:
+        loaded.result().close()
 
 
 def keep_collector_out_of_the_way() -> None:

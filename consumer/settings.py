@@ -2,12 +2,13 @@
 
 import re
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Final, Literal
 
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
 from pydantic_settings import SettingsConfigDict
 
-from penstock.core.configuration import Settings
+from penstock.core.configuration import Settings, load
 from penstock.core.settings import (
     SECTION,
     BatchingSettings,
@@ -15,6 +16,7 @@ from penstock.core.settings import (
     LimitsSettings,
     LogSettings,
     ModelsSettings,
+    ServedModelsSettings,
 )
 from penstock.transport.settings import KafkaSettings
 
@@ -167,18 +169,49 @@ class WorkerSettings(LaneSettings):
         return topic == self.reply_topic or any(fnmatchcase(topic, glob) for glob in self.allowed_reply_topics)
 
 
-class ServiceSettings(Settings):
-    """All settings of `penstock worker`; see `penstock.core.configuration.load`."""
+class EmbeddedSettings(Settings):
+    """All settings of a worker inside a program that has its own logs, and may bring models itself."""
 
     model_config = SettingsConfigDict(title="Penstock")
 
     kafka: KafkaSettings = Field(default_factory=KafkaSettings, description="The connection to the cluster.")
     worker: WorkerSettings = Field(description="What a worker reads, where it answers, and how much it holds.")
-    models: ModelsSettings = Field(description="Which models are served, and how they run.")
+    models: ServedModelsSettings = Field(
+        default_factory=ServedModelsSettings, description="Which models are served, and how they run."
+    )
     batching: BatchingSettings = Field(default_factory=BatchingSettings, description="How requests are gathered.")
     limits: LimitsSettings = Field(default_factory=LimitsSettings, description="How large a request may be.")
     http: HttpSettings = Field(default_factory=HttpSettings, description="Where health and metrics are served.")
+
+
+class ServiceSettings(EmbeddedSettings):
+    """All settings of `penstock worker`, in sections.
+
+        settings = load_settings("penstock.toml")
+        settings.worker.group_id, settings.batching.max_rows
+
+    Built by hand, it reads nothing but its arguments; `load_settings` looks at the file and the environment.
+    """
+
+    models: ModelsSettings = Field(description="Which models are served, and how they run.")
     log: LogSettings = Field(default_factory=LogSettings, description="What is logged, and in which form.")
+
+
+def load_settings(file: str | Path | None = None, **overrides: object) -> ServiceSettings:
+    """Read the settings that `penstock worker` takes, for a worker inside another program.
+
+        settings = load_settings("penstock.toml", batching__max_delay_s=0.005)
+        async with Worker(settings=settings) as worker: ...
+
+    Args:
+        file: TOML; None takes the one that the variable PENSTOCK_CONFIG names, if any.
+        **overrides: settings as `section__name`; they win over the PENSTOCK_ variables, which win over the file.
+
+    Raises:
+        ConfigurationError: one line for each fault, wherever it stands.
+    """
+    named = {name.replace("__", ".", 1): value for name, value in overrides.items()}
+    return load(ServiceSettings, file=None if file is None else Path(file), overrides=named)
 
 
 class ToolSettings(Settings):

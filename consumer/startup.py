@@ -1,18 +1,21 @@
 """What must be there before a worker serves: its topics, and its models, loaded and warm."""
 
 import time
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
-import structlog
-
+from penstock.core.given_models import given_models
 from penstock.core.metrics import Metrics
+from penstock.core.model import Model
 from penstock.core.model_table import ModelTable
 from penstock.core.repository import ModelRepository
-from penstock.core.settings import ModelsSettings
+from penstock.core.settings import ServedModelsSettings
 from penstock.schemas.errors import ConfigurationError, TransportError
+from penstock.schemas.logger import Logger
 from penstock.transport.topics import TopicDirectory, create_topics
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 
 async def ensure_topics(options: dict[str, Any], directory: TopicDirectory, topics: tuple[str, ...]) -> None:
@@ -25,37 +28,79 @@ async def ensure_topics(options: dict[str, Any], directory: TopicDirectory, topi
     if not missing:
         return
     for topic in await create_topics(options, missing):
-        log.warning("topic did not exist; created with the broker's defaults", topic=topic)
+        log.warning("topic did not exist; created with the broker's defaults", topic=topic, see="penstock doctor")
     await directory.wait_for(missing, timeout_s=10.0)
     still = [topic for topic in missing if not directory.partitions(topic)]
     if still:
         raise TransportError(f"topics {still} were created but no broker lists them yet; start again")
 
 
-def load_models(settings: ModelsSettings, metrics: Metrics) -> ModelTable:
+def load_models(
+    settings: ServedModelsSettings, metrics: Metrics, given: Mapping[str, object] | None = None
+) -> ModelTable:
     """Load and warm up every model that is to be served. Blocks: call it off the event loop.
 
+    Args:
+        settings: which models, and how they run.
+        metrics: where they are listed.
+        given: models that a program brings itself, see `penstock.core.given_models`; None takes the repository's.
+
     Raises:
-        ConfigurationError: the repository or the default model is not there.
+        ConfigurationError: the repository, the default model or one to load is not there.
         ModelError: a model cannot be loaded or run.
     """
+    versions = _found(settings) if given is None else _brought(settings, given)
+    table = ModelTable(settings.default)
+    try:
+        for name, version, load in versions:
+            start = time.monotonic()
+            model = load()
+            table.add(model)  # versions ascend, so the highest ends up serving
+            model.warm_up()
+            metrics.models.labels(name, version).set(1)
+            log.info("model loaded", model=name, version=version, took_s=round(time.monotonic() - start, 3))
+    except BaseException:
+        table.close()
+        raise
+    return table
+
+
+_Loader = tuple[str, str, Callable[[], Model]]  # name, version, and what loads it
+
+
+def _found(settings: ServedModelsSettings) -> list[_Loader]:
+    """List what the repository has of the models wanted."""
+    if settings.repository is None:
+        raise ConfigurationError("models.repository: required, where the program brings no models itself")
     repository = ModelRepository(
         settings.repository, providers=settings.providers, intra_op_threads=settings.intra_op_threads
     )
     wanted = dict.fromkeys((*settings.load, *filter(None, [settings.default]))) if settings.load else {}
     available = {name: repository.served(name) for name in wanted} if wanted else repository.models()
+    _check_default(settings, available, str(settings.repository))
+    return [
+        (name, version, partial(repository.load, name, version))
+        for name, versions in available.items()
+        for version in versions
+    ]
+
+
+def _brought(settings: ServedModelsSettings, given: Mapping[str, object]) -> list[_Loader]:
+    """List the models that the program brings, as far as they are wanted."""
+    absent = [name for name in settings.load if name not in given]
+    if absent:
+        raise ConfigurationError(f"models.load: no model {absent[0]!r} among those given: {', '.join(given)}")
+    _check_default(settings, given, "those given")
+    wanted = {name: given[name] for name in settings.load or given}
+    models = given_models(wanted, providers=settings.providers, intra_op_threads=settings.intra_op_threads)
+    return [(model.name, model.version, partial(_itself, model)) for model in models]
+
+
+def _itself(model: Model) -> Model:
+    return model
+
+
+def _check_default(settings: ServedModelsSettings, available: Iterable[str], where: str) -> None:
     if settings.default is not None and settings.default not in available:
         there = ", ".join(sorted(available))
-        raise ConfigurationError(
-            f"models.default: no model {settings.default!r} in {settings.repository}; there is: {there}"
-        )
-    table = ModelTable(settings.default)
-    for name, versions in available.items():
-        for version in versions:
-            start = time.monotonic()
-            model = repository.load(name, version)
-            model.warm_up()
-            table.add(model)  # versions ascend, so the highest ends up serving
-            metrics.models.labels(name, version).set(1)
-            log.info("model loaded", model=name, version=version, took_s=round(time.monotonic() - start, 3))
-    return table
+        raise ConfigurationError(f"models.default: no model {settings.default!r} in {where}; there is: {there}")

@@ -15,14 +15,13 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-import structlog
-
 from penstock.consumer.service import EXIT_AT_ONCE
 from penstock.consumer.settings import ServiceSettings
 from penstock.schemas.errors import TransportError
+from penstock.schemas.logger import Logger
 from penstock.transport.group import leave_for
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 EXIT_CONFIGURATION: Final = 2  # starting such a child again cannot help
 _STABLE_S: Final = 30.0  # a child that lived this long had nothing wrong from the start

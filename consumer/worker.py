@@ -1,236 +1,222 @@
-"""The worker: one member of the group, from fetched records to committed offsets.
-
-    Fetching -> Intake -> RequestQueue -> Inferring -> InferenceEngine -> Outbox -> PartitionProgress -> Committer
-
-Three tasks carry that: the fetch loop, the inference loop and the committer's. None waits for another's work: they
-meet at the queue, at the outbox and at the progress of each partition. What bounds memory is the valve, which
-counts every request from its intake to the acknowledgement of its outcome.
-"""
+"""A worker inside a program that has an event loop, logs and signals of its own."""
 
 import asyncio
-import contextlib
-import time
-from typing import Final
+import itertools
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
 
-import structlog
-from aiokafka import AIOKafkaConsumer
-from aiokafka import errors as kafka_errors
-from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
+from prometheus_client import CollectorRegistry
 
-from penstock.consumer.assignment import Assignment
-from penstock.consumer.backpressure import Bounds, Valve
-from penstock.consumer.committer import Committer
-from penstock.consumer.fetching import Fetching
-from penstock.consumer.inferring import Inferring
-from penstock.consumer.intake import Intake
-from penstock.consumer.outbox import Outbox
-from penstock.consumer.queue import RequestQueue
-from penstock.consumer.routes import ReplyRouter
-from penstock.consumer.settings import ServiceSettings
-from penstock.consumer.startup import ensure_topics
-from penstock.core.batcher import BatchPolicy, MicroBatcher
-from penstock.core.engine import InferenceEngine
-from penstock.core.metrics import Metrics
-from penstock.core.model_table import ModelTable
-from penstock.schemas.errors import TransportError
-from penstock.transport.group import CommittedOffsets
-from penstock.transport.topics import TopicDirectory
+from penstock.consumer.service import Service
+from penstock.consumer.settings import EmbeddedSettings
+from penstock.core.configuration import load
+from penstock.schemas.errors import ConfigurationError, TransportError
+from penstock.schemas.logger import Logger
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
-_REBALANCE_TIMEOUT_S: Final = 60.0  # how long the group waits for a member that is draining
-_IDLE_POLL_S: Final = 0.005
-_CLOSE_S: Final = 5.0  # to leave the group and disconnect, after the deadline of the drain
+_numbers: Final = itertools.count(1)
+_ENDED: Final = "the worker has ended"
+_POLL_S: Final = 0.01
+_END_S: Final = 30.0  # beyond the drain's own deadline, after which the worker is cancelled
 
 
 class Worker:
-    """Serves the requests of the partitions that the group assigns to it.
+    """Serves models in the background of a program's own event loop. An async context manager.
+
+        def double(inputs):  # arrays by name, in and out; the rows of several requests at once
+            return {"y": inputs["x"] * 2}
+
+        signature = Signature(inputs=(TensorSpec("x", "FP32", (3,)),), outputs=(TensorSpec("y", "FP32", (3,)),))
+
+        async with Worker({"doubler": (double, signature)}, "localhost:9092", group_id="doublers") as worker:
+            await worker.wait()  # raises what makes it fail; or do something else here
+
+    Inside the block it serves: the models are warm, and the group has assigned partitions. At the end it answers what
+    it has taken in, commits, and leaves the group. A failure in between is logged, and raised by `wait` and at the end
+    of the block. Signals stay the program's own, and so does logging: lines come by Python's logging, or by structlog
+    where that is set up, from `penstock` and `aiokafka`. `penstock worker` is the same in processes of its own.
 
     Args:
-        settings: of the whole service.
-        models: loaded and warm.
-        metrics: where everything is counted.
-        client_id: of this process alone, so that its supervisor can find its membership.
+        models: a folder, <model>/<version>/model.onnx or model.py; or by name one of: (function, Signature), an
+            object with SIGNATURE and predict(inputs), a .onnx or .py file, a `CallableModel`. Functions run in a
+            thread, one batch at a time. None serves the folder that `settings` name. All are closed at the end.
+        bootstrap_servers: Kafka, as "host:port,host:port"; by default localhost:9092.
+        request_topics: what is read; by default "requests". Topics that are missing are made.
+        reply_topic: where answers go unless a request says otherwise; by default "replies".
+        group_id: the consumer group that shares the requests; required.
+        settings: all settings at once, see `load_settings`, instead of these keywords and `overrides`.
+        start_timeout_s: bound on the start, the loading of models included.
+        **overrides: any other setting, as `section__name`: batching__max_delay_s=0.005. One of `http__...` turns on
+            the health page, which is off otherwise.
 
-    `state` says what it is doing: starting, running, draining, stopped. Only the methods here change it.
+    Attributes:
+        settings: those in force.
+
+    Raises:
+        ConfigurationError: one line for each fault of the settings.
     """
 
-    def __init__(self, settings: ServiceSettings, models: ModelTable, metrics: Metrics, *, client_id: str) -> None:
-        worker = settings.worker
-        self._settings = settings
-        self._metrics = metrics
-        self.state = "starting"
-        options = {**settings.kafka.client_options(), "client_id": client_id}
-        self._options = options
-        self._models = models
-        self._engine = InferenceEngine(models)
-        policy = BatchPolicy(max_rows=settings.batching.max_rows, max_delay_s=settings.batching.max_delay_s)
-        self._queue = RequestQueue(MicroBatcher(policy))
-        self._valve = Valve(
-            Bounds(
-                max_bytes=worker.max_buffered_bytes,
-                max_rows=worker.max_buffered_rows,
-                resume_fraction=worker.resume_fraction,
-            )
+    def __init__(
+        self,
+        models: str | Path | Mapping[str, Any] | None = None,
+        bootstrap_servers: str | None = None,
+        *,
+        request_topics: str | Sequence[str] | None = None,
+        reply_topic: str | None = None,
+        group_id: str | None = None,
+        settings: EmbeddedSettings | None = None,
+        start_timeout_s: float = 120.0,
+        **overrides: object,
+    ) -> None:
+        given = {
+            "kafka.bootstrap_servers": bootstrap_servers,
+            "worker.request_topics": request_topics,
+            "worker.reply_topic": reply_topic,
+            "worker.group_id": group_id,
+            **{name.replace("__", ".", 1): value for name, value in overrides.items()},
+        }
+        folder = Path(models) if isinstance(models, str | Path) else None
+        self.settings = _settings(settings, given, folder)
+        self._start_timeout_s = start_timeout_s
+        self._service = Service(
+            self.settings,
+            models=models if isinstance(models, Mapping) else None,
+            client_id=f"{self.settings.kafka.client_id}-{os.getpid()}-{next(_numbers)}",
         )
-        self._directory = TopicDirectory(options)
-        router = ReplyRouter(self._directory, worker.reply_topic, worker.may_reply_to)
-        self._outbox = Outbox(
-            worker, options, directory=self._directory, router=router, metrics=metrics, on_finished=self._valve.let_out
-        )
-        self._consumer = _member(settings, options)
-        self._committed = CommittedOffsets(options, worker.group_id)
-        self._assignment = Assignment(
-            self._consumer,
-            self._committed,
-            self._drain_for_rebalance,
-            beginning=worker.auto_offset_reset == "earliest",
-            timeout_s=settings.kafka.request_timeout_s,
-        )
-        self._committer = Committer(
-            self._consumer,
-            lambda: self._assignment.open,
-            metrics,
-            interval_s=worker.commit_interval_s,
-            timeout_s=max(1.0, worker.drain_timeout_s),
-        )
-        self._fetching = Fetching(
-            consumer=self._consumer,
-            assignment=self._assignment,
-            intake=Intake(models, router, settings.limits.to_limits()),
-            queue=self._queue,
-            outbox=self._outbox,
-            valve=self._valve,
-            metrics=metrics,
-            max_records=worker.fetch_max_records,
-            client_options=options,
-        )
-        self._inferring = Inferring(self._queue, self._engine, self._outbox)
-        # Read when the metrics are asked for, in the HTTP server's thread.
-        metrics.buffered_bytes.set_function(lambda: self._valve.bytes)
-        metrics.buffered_rows.set_function(lambda: self._valve.rows)
-        metrics.partitions.set_function(lambda: len(self._assignment.open))
-        metrics.epoch.set_function(lambda: self._assignment.epoch)
+        self._task: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
-        return f"<Worker {self.state} {self._assignment!r} {self._valve!r}>"
+        return f"<Worker {self.not_ready or 'serving'}: {', '.join(self.settings.worker.request_topics)}>"
 
     @property
     def not_ready(self) -> str | None:
-        """Why it does not serve; None when it has an assignment (possibly of no partition) and all models are warm."""
-        if self.state != "running":
-            return f"the worker is {self.state}"
-        return None if self._assignment.assigned else "the group has assigned no partitions yet"
+        """Why it does not serve; None when it does."""
+        if self._task is None:
+            return "the worker was not started"
+        return _ENDED if self._task.done() else self._service.not_ready
 
-    def observe(self) -> None:
-        """Renew the lag of the open partitions; called about twice a second."""
-        self._metrics.lag.clear()  # a partition that has gone is no longer ours to speak of
-        for place, progress in self._assignment.open.items():
-            end = self._consumer.highwater(place)
-            if end is not None and progress.next_offset is not None:
-                self._metrics.lag.labels(place.topic, str(place.partition)).set(max(0, end - progress.next_offset))
+    @property
+    def registry(self) -> CollectorRegistry:
+        """Its metrics, as for `prometheus_client.generate_latest(worker.registry)`."""
+        return self._service.metrics.registry
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Serve until `stop` is set, then drain within the shutdown deadline.
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            await self.stop()
+        except Exception:
+            if error is None:  # else the program's own error is the one to hear of; this one has been logged
+                raise
+
+    async def start(self) -> None:
+        """Load the models, join the group, and return when requests are served.
 
         Raises:
-            TransportError: Kafka could not be reached at start, or a rebalance failed for good.
+            ConfigurationError, ModelError: something is wrong with a setting or a model.
+            TransportError: Kafka cannot be reached, or the group has assigned no partitions in time.
+            RuntimeError: it was started before.
         """
+        if self._task is not None:
+            raise RuntimeError("a worker is started once; make another one")
+        self._task = asyncio.create_task(self._service.serve(), name="penstock-worker")
         try:
-            await self._start()
-            fetching = asyncio.create_task(self._fetching.run(), name="fetching")
-            others = [
-                asyncio.create_task(self._inferring.run(), name="inferring"),
-                asyncio.create_task(self._committer.run(), name="committer"),
-            ]
-            self.state = "running"
-            await self._watch(stop, fetching, others)
-        finally:
-            self.state = "stopped"
-            await self._close()
+            async with asyncio.timeout(self._start_timeout_s):
+                await self._until_ready()
+        except BaseException as error:
+            why = self.not_ready
+            await self._abort(self._task)
+            if isinstance(error, TimeoutError):
+                raise TransportError(f"the worker does not serve after {self._start_timeout_s:g} s: {why}") from None
+            raise
+        if self._task.done():
+            self._task.result()
+        self._task.add_done_callback(_report)
 
-    async def _start(self) -> None:
-        worker = self._settings.worker
-        await self._directory.start()
-        await ensure_topics(self._options, self._directory, (*worker.request_topics, worker.reply_topic))
-        await self._outbox.start()
-        await self._committed.start()
-        self._engine.start()
+    async def wait(self) -> None:
+        """Wait until it has ended: `stop` was called, or it failed.
+
+        Raises:
+            TransportError: a rebalance failed for good, or the group refuses this worker.
+            RuntimeError: it was never started.
+        """
+        if self._task is None:
+            raise RuntimeError("the worker was not started: use `async with`, or await start()")
+        await asyncio.wait([self._task])
+        if not self._task.cancelled():
+            self._task.result()
+
+    async def stop(self) -> None:
+        """Answer and commit what was taken in, within `worker.shutdown_timeout_s`; leave the group and disconnect.
+
+        Cancelled meanwhile, it ends at once; what was not committed is served again by whoever takes over.
+
+        Raises:
+            As `wait`, if it had failed.
+        """
+        if self._task is None:
+            return
+        self._service.stop()
         try:
-            async with asyncio.timeout(self._settings.kafka.request_timeout_s * 2):
-                await self._consumer.start()
-        except (kafka_errors.KafkaError, TimeoutError, OSError) as error:
-            raise TransportError(f"no connection to Kafka for reading: {error!r}") from error
-        self._consumer.subscribe(list(worker.request_topics), listener=self._assignment)
-        log.info("worker started", topics=worker.request_topics, group=worker.group_id, models=repr(self._models))
+            async with asyncio.timeout(self.settings.worker.shutdown_timeout_s + _END_S):
+                await self.wait()
+        except (asyncio.CancelledError, TimeoutError):
+            await self._abort(self._task)
+            raise
 
-    async def _watch(
-        self, stop: asyncio.Event, fetching: "asyncio.Task[None]", others: "list[asyncio.Task[None]]"
-    ) -> None:
-        """Wait for the order to stop, or for a loop that ends by itself, which it does only in failure."""
-        tasks = [fetching, *others]
-        stopping = asyncio.create_task(stop.wait(), name="stop")
-        try:
-            done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
-            for task in done - {stopping}:
-                task.result()
-            await self._drain_for_shutdown(fetching)
-        finally:
-            for task in (*tasks, stopping):
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+    async def _until_ready(self) -> None:
+        while True:
+            if self.not_ready in (None, _ENDED):
+                return
+            await asyncio.sleep(_POLL_S)
 
-    async def _drain_for_rebalance(self) -> None:
-        """Give back what has not run, let what runs be answered and acknowledged, and commit it."""
-        deadline = time.monotonic() + self._settings.worker.drain_timeout_s
-        async with self._fetching.taking_in:  # a fetch being taken in ends first
-            for request in self._queue.clear():
-                self._valve.let_out(request.held_rows, request.weight)
-        await self._wait_until_idle(deadline)
-        await self._committer.commit()
-
-    async def _drain_for_shutdown(self, fetching: "asyncio.Task[None]") -> None:
-        """Answer everything that was taken in, and commit it."""
-        self.state = "draining"
-        self._fetching.stop()
-        deadline = time.monotonic() + self._settings.worker.shutdown_timeout_s
-        await asyncio.wait([fetching], timeout=self._settings.worker.shutdown_timeout_s)
-        log.info("draining", requests=len(self._queue), unacknowledged=self._outbox.pending)
-        if not await self._wait_until_idle(deadline):
-            log.warning("deadline reached while draining; the rest will be served again", held=repr(self._valve))
-        await self._committer.commit(timeout_s=max(1.0, deadline - time.monotonic()))
-
-    async def _wait_until_idle(self, deadline: float) -> bool:
-        """Wait until nothing is queued, running or unacknowledged."""
-        while self._queue or len(self._inferring) or self._outbox.pending:
-            if time.monotonic() >= deadline:
-                return False
-            await asyncio.sleep(_IDLE_POLL_S)
-        return True
-
-    async def _close(self) -> None:
-        """Leave the group and disconnect, by a deadline: a dead broker answers nothing."""
-        self._assignment.stop()
-        steps = (self._consumer.stop(), self._outbox.close(2.0), self._committed.close(), self._directory.close())
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_CLOSE_S):
-                await asyncio.gather(*steps, self._engine.close(2.0), return_exceptions=True)
+    async def _abort(self, task: "asyncio.Task[None]") -> None:
+        task.cancel()
+        await asyncio.wait([task], timeout=_END_S)
 
 
-def _member(settings: ServiceSettings, options: dict[str, object]) -> AIOKafkaConsumer:
-    """Make the group's member; it joins when it subscribes."""
-    worker = settings.worker
-    return AIOKafkaConsumer(
-        **options,
-        group_id=worker.group_id,
-        enable_auto_commit=False,
-        auto_offset_reset=worker.auto_offset_reset,
-        check_crcs=worker.check_crcs,
-        # A request that its sender took back by aborting its transaction is none.
-        isolation_level="read_committed",
-        session_timeout_ms=int(worker.session_timeout_s * 1000),
-        heartbeat_interval_ms=int(worker.heartbeat_interval_s * 1000),
-        rebalance_timeout_ms=int(_REBALANCE_TIMEOUT_S * 1000),
-        # One assignor: aiokafka sends a join request for each. Its sticky one has open bugs.
-        partition_assignment_strategy=(RoundRobinPartitionAssignor,),
-    )
+def _report(task: "asyncio.Task[None]") -> None:
+    """Log a failure at once: the program may wait for something else."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("the worker failed", error=str(error))
+
+
+def _settings(settings: EmbeddedSettings | None, given: Mapping[str, Any], folder: Path | None) -> EmbeddedSettings:
+    """Make the settings of what a worker was given; in `given` by `section.name`, None is one that was not."""
+    named = {key: value for key, value in given.items() if value is not None}
+    if settings is None:
+        settings = _from_keywords(named)
+    elif named:
+        raise ConfigurationError(f"give settings, or keywords, not both; given too: {', '.join(named)}")
+    if settings.worker.processes != 1:
+        raise ConfigurationError(
+            f"worker.processes is {settings.worker.processes}, but a worker inside a program is one: "
+            "set it to 1, or run `penstock worker`"
+        )
+    if folder is None:
+        return settings
+    return settings.model_copy(update={"models": settings.models.model_copy(update={"repository": folder})})
+
+
+def _from_keywords(named: Mapping[str, Any]) -> EmbeddedSettings:
+    # A health page is for whoever asks for one.
+    wanted = {"http.enabled": any(key.startswith("http.") for key in named), **named}
+    faults = []
+    if "worker.group_id" not in named:
+        faults.append("group_id: required; it names the consumer group that shares the requests")
+        wanted["worker.group_id"] = "unnamed"  # so that the other settings are checked all the same
+    try:
+        settings = load(EmbeddedSettings, environ={}, overrides=wanted)
+    except ConfigurationError as error:
+        faults += str(error).splitlines()
+    if faults:
+        raise ConfigurationError("\n".join(faults))
+    return settings

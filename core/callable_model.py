@@ -13,7 +13,13 @@ Function = Callable[[dict[str, Array]], Mapping[str, Any]]
 
 
 class CallableModel(NamedModel):
-    """A function from arrays to arrays, held to the signature that was declared for it."""
+    """A function from arrays to arrays, held to the signature that was declared for it.
+
+        signature = Signature(inputs=(TensorSpec("x", "FP32", (3,)),), outputs=(TensorSpec("y", "FP32", (3,)),))
+        model = CallableModel("doubler", "3", lambda inputs: {"y": inputs["x"] * 2}, signature)
+
+    It is what `Worker({"doubler": model}, ...)` serves where a version matters.
+    """
 
     def __init__(
         self,

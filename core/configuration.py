@@ -7,9 +7,10 @@ file key or option it came from, and what nobody knows is an error with a sugges
 
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
@@ -93,12 +94,7 @@ def load(
     """
     whole = among or settings_class
     fields = dict(fields_of(whole))
-    configured = environ.get(CONFIG_VARIABLE)
-    layers = [
-        read_options(fields, overrides),
-        read_environment(whole, fields, environ),
-        read_file(whole, fields, file or (Path(configured) if configured else None)),
-    ]
+    layers = _layers(whole, fields, file_of(file, environ), environ, overrides)
     faults = [fault for layer in layers for fault in layer.faults]
     try:
         settings = settings_class.model_validate(_merged(settings_class, layers))
@@ -108,6 +104,55 @@ def load(
         # Raised out here, so that pydantic's error, which holds its input with the secrets, is not chained to it.
         raise ConfigurationError("\n".join(faults))
     return settings
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a setting's value comes from.
+
+    Attributes:
+        kind: which source.
+        place: the variable's name or the file's path; empty for the others.
+        value: as it stands there, or the default; None where there is none.
+    """
+
+    kind: Literal["option", "variable", "file", "default"]
+    place: str
+    value: Any
+
+
+def origins(
+    settings_class: type[BaseSettings],
+    *,
+    file: Path | None = None,
+    environ: Mapping[str, str] = os.environ,
+    overrides: Mapping[str, object] = _NOTHING,
+) -> dict[str, Origin]:
+    """Return where each setting's value comes from, by `section.name`, with the arguments of `load`.
+
+    Faults are passed over: a value that is one is there as it stands.
+    """
+    fields = dict(fields_of(settings_class))
+    path = file_of(file, environ)
+    layers = _layers(settings_class, fields, path, environ, overrides)
+    kinds: tuple[Literal["option", "variable", "file"], ...] = ("option", "variable", "file")
+    found: dict[str, Origin] = {}
+    for key, field in fields.items():
+        section, _, name = key.partition(".")
+        places = {"option": "", "variable": variable_of(key), "file": str(path)}
+        set_by = next(((kind, layer) for kind, layer in zip(kinds, layers, strict=True) if layer.has(key)), None)
+        if set_by is None:
+            found[key] = Origin("default", "", None if field.is_required() else field.get_default())
+        else:
+            kind, layer = set_by
+            found[key] = Origin(kind, places[kind], layer.values[section][name])
+    return found
+
+
+def file_of(file: Path | None, environ: Mapping[str, str] = os.environ) -> Path | None:
+    """Return the file that settings are read from: the one given, else what `PENSTOCK_CONFIG` names, if any."""
+    configured = environ.get(CONFIG_VARIABLE)
+    return file or (Path(configured) if configured else None)
 
 
 def fields_of(settings_class: type[BaseSettings]) -> Iterator[tuple[str, FieldInfo]]:
@@ -124,6 +169,21 @@ def is_secret(field: FieldInfo) -> bool:
     """Tell whether a setting's value must never be shown."""
     kinds = getattr(field.annotation, "__args__", (field.annotation,))
     return any(kind in (SecretStr, SecretBytes) for kind in kinds)
+
+
+def _layers(
+    settings_class: type[BaseSettings],
+    fields: Mapping[str, FieldInfo],
+    file: Path | None,
+    environ: Mapping[str, str],
+    overrides: Mapping[str, object],
+) -> list[Layer]:
+    """Read every source, the strongest first."""
+    return [
+        read_options(fields, overrides),
+        read_environment(settings_class, fields, environ),
+        read_file(settings_class, fields, file),
+    ]
 
 
 def _merged(settings_class: type[BaseSettings], layers: list[Layer]) -> dict[str, dict[str, Any]]:

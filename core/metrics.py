@@ -1,7 +1,10 @@
 """Every metric of a worker, in one closed list."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from importlib.metadata import version as installed_version
 
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
+
+_DISTRIBUTION = "penstock-kafka"  # what it is called where packages are installed from
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096)
 
@@ -37,6 +40,8 @@ class Metrics:
         # What is in memory between fetch and acknowledgement, against its bounds.
         self.buffered_bytes = Gauge("penstock_buffered_bytes", "Bytes of requests not yet finished", registry=r)
         self.buffered_rows = Gauge("penstock_buffered_rows", "Rows not yet finished", registry=r)
+        self.max_bytes = Gauge("penstock_buffered_bytes_limit", "Bytes at which fetching is paused", registry=r)
+        self.max_rows = Gauge("penstock_buffered_rows_limit", "Rows at which fetching is paused", registry=r)
         # 1 while fetching is held because a bound is reached.
         self.paused = Gauge("penstock_paused", "Whether fetching is paused by back-pressure", registry=r)
         # Membership in the group.
@@ -48,6 +53,17 @@ class Metrics:
         self._by_model: dict[str, tuple[Histogram, Histogram]] = {}
         # Which versions are loaded.
         self.models = Gauge("penstock_model_loaded", "Loaded model versions", ["model", "version"], registry=r)
+        # Which of them answers a request that pins none.
+        self.serving = Gauge("penstock_model_serving", "Serving model versions", ["model", "version"], registry=r)
+        # Which worker this is and where it works: constant for a process, and no secret among it.
+        self.info = Info("penstock_worker", "Which worker this is, and where it works", registry=r)
+        # process_cpu_seconds_total and the like, read from /proc when they are asked for; on Linux alone.
+        ProcessCollector(registry=r)
+
+    def describe(self, **labels: object) -> None:
+        """Say, once, which worker this is; Penstock's version is added."""
+        described = {name: str(value) for name, value in labels.items()}
+        self.info.info({"version": installed_version(_DISTRIBUTION), **described})
 
     def observe_batch(self, model: str, rows: int, waited_s: float, ran_s: float) -> None:
         """Count a batch that has run."""

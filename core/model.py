@@ -21,15 +21,29 @@ Tensors = Mapping[str, Array]
 class TensorSpec:
     """One input or output of a model.
 
+        TensorSpec("x", "FP32", (4,))       # rows of four 32-bit floats
+        TensorSpec("score", "FP64", ())     # one number for each row
+
     Attributes:
         name: the tensor's name in the model.
-        datatype: its Open Inference Protocol datatype.
+        datatype: its Open Inference Protocol datatype: BOOL, INT8 to INT64, UINT8 to UINT64, FP16, FP32, FP64, or
+            BYTES for strings.
         shape: the dimensions of one row when the signature is `batched`, else of the whole tensor; -1 is any.
+
+    Raises:
+        ValueError, TypeError: there is no such datatype, or the shape is none.
     """
 
     name: str
     datatype: Datatype
     shape: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if self.datatype not in DTYPES:
+            raise ValueError(f"tensor {self.name!r}: no datatype {self.datatype!r}; there are {', '.join(DTYPES)}")
+        if not isinstance(self.shape, tuple | list):
+            raise TypeError(f"tensor {self.name!r}: a shape is a tuple such as (4,), not {self.shape!r}")
+        object.__setattr__(self, "shape", tuple(self.shape))
 
     def accepts(self, shape: tuple[int, ...]) -> bool:
         """Tell whether the dimensions of a row (or a whole tensor) fit."""
@@ -42,17 +56,33 @@ class TensorSpec:
 class Signature:
     """What a model takes and gives.
 
+        Signature(
+            inputs=(TensorSpec("x", "FP32", (4,)),),
+            outputs=(TensorSpec("label", "INT64", ()), TensorSpec("scores", "FP32", (3,))),
+        )
+
     Attributes:
         inputs: in the model's order.
         outputs: in the model's order.
         batched: every tensor has a free first dimension, so that rows of several requests may run together.
         max_rows: the most rows one run may take; None is no bound.
+
+    Raises:
+        TypeError: inputs or outputs are no tuples of `TensorSpec`.
     """
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     batched: bool = True
     max_rows: int | None = None
+
+    def __post_init__(self) -> None:
+        for side in ("inputs", "outputs"):
+            given: Any = getattr(self, side)
+            if not isinstance(given, tuple | list) or not all(isinstance(spec, TensorSpec) for spec in given):
+                comma = "; one alone needs its comma: (TensorSpec(...),)" if isinstance(given, TensorSpec) else ""
+                raise TypeError(f"{side} of a signature must be a tuple of TensorSpec, not {given!r}{comma}")
+            object.__setattr__(self, side, tuple(given))
 
 
 class Model(Protocol):

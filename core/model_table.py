@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 
-import structlog
-
 from penstock.core.model import Model
 from penstock.schemas.errors import ErrorCode, RequestError
+from penstock.schemas.logger import Logger
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 
 class ModelTable:

@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import structlog
 
 from penstock.core.model import Array, NamedModel, Signature, Tensors, zeros_for
 from penstock.core.onnx_session import open_session, signature_of, translated
 from penstock.core.triton_config import TritonConfig
 from penstock.schemas.errors import ModelError
+from penstock.schemas.logger import Logger
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 
 class OnnxModel(NamedModel):

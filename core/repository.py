@@ -57,6 +57,8 @@ class ModelRepository:
                 found[name] = self.served(name)
             except ModelError as error:
                 faults.append(str(error))
+        if not found and (misplaced := self._layout.misplaced()):
+            raise ConfigurationError(misplaced)
         if faults:
             raise ModelError("\n".join(faults))
         if not found:
@@ -64,6 +66,10 @@ class ModelRepository:
                 f"model repository {self._layout.path} is empty: it needs <model>/<version>/model.onnx"
             )
         return found
+
+    def names(self) -> list[str]:
+        """Return the names of all model folders, in order; one may still be a bad name, or hold no model."""
+        return self._layout.names()
 
     def served(self, name: str) -> list[str]:
         """Return the versions of a model that its `version_policy` serves, ascending.
@@ -97,6 +103,14 @@ class ModelRepository:
         """
         path = self._layout.config_file(name)
         return read_config(path, model=name) if path.exists() else TritonConfig(place=str(path))
+
+    def file(self, name: str, version: str) -> Path:
+        """Return the model file of a version, served or not.
+
+        Raises:
+            ModelError: there is no such model or version, or not one model file.
+        """
+        return self._file(name, version, self.config(name))
 
     def load(self, name: str, version: str | None = None) -> Model:
         """Load a model; it is not warmed up yet.

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-import structlog
-
 from penstock.core.settings import NAME
 from penstock.schemas.errors import ConfigurationError, ModelError
+from penstock.schemas.logger import Logger
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 # Triton ignores version folders "not numerically named, or [with] names that start with zero".
 _VERSION: Final = re.compile(r"[1-9][0-9]{0,18}")
@@ -31,12 +30,11 @@ class RepositoryLayout:
         Raises:
             ConfigurationError: it is missing, is no folder, or cannot be read.
         """
-        if not path.exists():
-            raise ConfigurationError(f"model repository {path} does not exist")
-        if not path.is_dir():
-            raise ConfigurationError(f"model repository {path} is not a folder")
-        if not os.access(path, os.R_OK | os.X_OK):
-            raise ConfigurationError(f"model repository {path} cannot be read")
+        fault = None if path.is_dir() else "is not a folder" if path.exists() else "does not exist"
+        if fault is None and not os.access(path, os.R_OK | os.X_OK):
+            fault = "cannot be read"
+        if fault is not None:
+            raise ConfigurationError(f"model repository {path} {fault}; --repository, or models.repository, names it")
         self.path = path
         self._root = path.resolve()
 
@@ -51,15 +49,40 @@ class RepositoryLayout:
             ModelError: there is no such model, or it has no version.
         """
         folder = self._model_folder(name)
-        found = []
-        for child in _folders(folder):
-            if _VERSION.fullmatch(child):
-                found.append(child)
-            elif child != _CUSTOM_CONFIGS:
-                log.warning("not a version, ignored", model=name, folder=child)
+        children = _folders(folder)
+        found = [child for child in children if _VERSION.fullmatch(child)]
         if not found:
-            raise ModelError(f"model {name!r} has no version: {folder} needs a folder such as 1")
+            loose = _model_files(folder)
+            hint = self._hint() or (f"; move {loose[0]} into it" if loose else "")
+            raise ModelError(f"model {name!r} has no version: {folder} needs a folder such as 1{hint}")
+        for child in children:
+            if child not in found and child != _CUSTOM_CONFIGS:
+                log.warning("not a version, ignored", model=name, folder=child)
         return sorted(found, key=int)
+
+    def misplaced(self) -> str | None:
+        """Say which folder was probably meant, where this one is a level too deep or too high; None where it isn't."""
+        try:
+            return self._misplaced(self.path if self.path.name not in ("", "..") else self._root)
+        except (ModelError, OSError):  # a folder beside it that cannot be read; it was a guess only
+            return None
+
+    def _misplaced(self, here: Path) -> str | None:
+        if _has_versions(here):
+            what, meant = "is one model's folder; the repository is the one above it", str(here.parent)
+        elif _VERSION.fullmatch(here.name) and _model_files(here):
+            what, meant = "is a version of a model; the repository is two folders above it", str(here.parent.parent)
+        else:
+            below = [child for child in _folders(here) if any(map(_has_versions, _paths(here / child)))]
+            if not below:
+                return None
+            others = "".join(f" or {here / child}" for child in below[1:3])
+            what, meant = "holds no models; a folder in it does", f"{here / below[0]}{others}"
+        return f"{self.path} {what}: --repository {meant}"
+
+    def _hint(self) -> str:
+        misplaced = self.misplaced()
+        return f".\n{misplaced}" if misplaced else ""
 
     def config_file(self, name: str) -> Path:
         """Return where the model's config.pbtxt is, or would be.
@@ -90,13 +113,27 @@ class RepositoryLayout:
             raise ModelError(f"{name!r} is no model name: it may have letters, digits, '.', '_' and '-'")
         folder = self.path / name
         if not folder.is_dir():
-            raise ModelError(f"there is no model {name!r} in {self.path}")
+            there = "; there is " + ", ".join(self.names()) if self.names() else ""
+            raise ModelError(f"there is no model {name!r} in {self.path}{self._hint() or there}")
         return self._inside(folder)
 
     def _inside(self, path: Path) -> Path:
         if not path.resolve().is_relative_to(self._root):
             raise ModelError(f"{path} leads outside the model repository")
         return path
+
+
+def _has_versions(folder: Path) -> bool:
+    return any(_VERSION.fullmatch(path.name) and _model_files(path) for path in _paths(folder))
+
+
+def _paths(parent: Path) -> list[Path]:
+    return [parent / name for name in _folders(parent)]
+
+
+def _model_files(folder: Path) -> list[str]:
+    named = (path for path in folder.iterdir() if path.suffix == ".onnx" or path.name == "model.py")
+    return sorted(path.name for path in named if path.is_file())
 
 
 def _folders(parent: Path) -> list[str]:

@@ -24,12 +24,14 @@ def _check_name(name: str) -> str:
     return name
 
 
-class ModelsSettings(BaseModel):
-    """Which models are served, and how they run."""
+class ServedModelsSettings(BaseModel):
+    """Which models are served, and how they run. A program that embeds a worker may bring them itself."""
 
     model_config = SECTION
 
-    repository: Path = Field(description="Folder of models, laid out as <model>/<version>/model.onnx.")
+    repository: Path | None = Field(
+        default=None, description="Folder of models, laid out as <model>/<version>/model.onnx."
+    )
     load: tuple[str, ...] = Field(default=(), description="Models to serve; empty serves all of the repository.")
     default: str | None = Field(default=None, description="The model of a request that names none.")
     providers: tuple[Annotated[str, StringConstraints(min_length=1)], ...] = Field(
@@ -60,6 +62,12 @@ class ModelsSettings(BaseModel):
         if load and name not in load:
             raise ValueError(f"{name!r} is not one of the models in load: {', '.join(load)}")
         return _check_name(name)
+
+
+class ModelsSettings(ServedModelsSettings):
+    """Which models are served, and how they run."""
+
+    repository: Path = Field(description="Folder of models, laid out as <model>/<version>/model.onnx.")
 
 
 class BatchingSettings(BaseModel):

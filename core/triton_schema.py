@@ -73,7 +73,7 @@ def model_config_class() -> Any:
     try:
         from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
     except ImportError:
-        raise ModelError("config.pbtxt needs protobuf: pip install 'penstock-kafka[worker]'") from None
+        raise ModelError('config.pbtxt needs protobuf: pip install "penstock-kafka[worker]"') from None
     file = descriptor_pb2.FileDescriptorProto(name="penstock/triton.proto", package=_PACKAGE, syntax="proto2")
     enum = file.enum_type.add(name="DataType")
     for number, datatype in enumerate(_DATATYPES):

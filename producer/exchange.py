@@ -72,8 +72,8 @@ class Exchange:
             raise ClientClosed("a client is started once; make another one")
         try:
             await self._directory.start()
-            self._spread = PartitionChooser(self._require(self._request_topic))
-            count = self._require(self._reply_topic)
+            self._spread = PartitionChooser(await self._directory.require(self._request_topic))
+            count = await self._directory.require(self._reply_topic)
             partition = random.randrange(count) if self._reply_partition is None else self._reply_partition
             if not 0 <= partition < count:
                 raise TransportError(f"topic {self._reply_topic} has no partition {partition}; it has {count}")
@@ -173,10 +173,13 @@ class Exchange:
 
     def _why_late(self, call: Call, limit_s: float) -> str:
         if not call.acked:
-            return f"Kafka did not acknowledge the request within {limit_s:g} s; no broker may be reachable"
+            return (
+                f"Kafka did not acknowledge the request within {limit_s:g} s. "
+                "Is a broker reachable? `penstock doctor` finds out."
+            )
         return (
             f"no reply within {limit_s:g} s; the request is on topic {self._request_topic}. "
-            f"Is a worker reading it, and may it answer to {self._reply_topic}?"
+            f"Is a worker reading it, and may it answer to {self._reply_topic}? `penstock doctor` finds out."
         )
 
     def _acked(self, correlations: list[bytes], _: float) -> None:
@@ -190,10 +193,3 @@ class Exchange:
         failure = TransportError(f"Kafka refused the request: {error!r}")
         failure.__cause__ = error
         self.calls.fail(correlation, failure)
-
-    def _require(self, topic: str) -> int:
-        count = self._directory.partitions(topic)
-        if not count:
-            servers = ",".join(self._kafka.bootstrap_servers)
-            raise TransportError(f"topic {topic} does not exist on {servers}")
-        return count

@@ -11,7 +11,11 @@ from penstock.schemas.tensors import Array
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """The answer to one request.
+    """The answer to one request. Its outputs are arrays, by the names that the model gives them.
+
+        prediction["label"]          # the same as prediction.outputs["label"]
+        prediction.version           # of the model that ran
+        prediction.source            # topic/partition/offset of the request
 
     Attributes:
         model, version: what ran.

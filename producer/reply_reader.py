@@ -5,15 +5,15 @@ import contextlib
 from collections.abc import Callable
 from typing import Any, Final
 
-import structlog
 from aiokafka import AIOKafkaConsumer
 from aiokafka import errors as kafka_errors
 from aiokafka.structs import TopicPartition
 
 from penstock.schemas.errors import TransportError
+from penstock.schemas.logger import Logger
 from penstock.transport.raw_records import fetch_raw, is_unreadable, walk
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 _POLL_MS: Final = 200
 _PAUSE_S: Final = 0.2

@@ -66,9 +66,19 @@ def encode_inputs(inputs: Any) -> bytes:
         raise ValueError(str(error)) from None
 
 
-def request_headers(model: str | None, version: str | None, tenant: str | None, limit_s: float) -> list[Header]:
-    """Return the headers that say what a call wants."""
-    headers: list[Header] = [(h.TIMEOUT_MS, str(max(1, int(limit_s * 1000))).encode())]
+def request_headers(model: str | None, version: str | None, tenant: str | None, limit_s: float | None) -> list[Header]:
+    """Return the headers that say what a call wants.
+
+    Args:
+        model: None leaves it to the service.
+        version: None leaves it to the service.
+        tenant: whose quota it counts against.
+        limit_s: seconds after which nobody waits for the answer; None is never.
+
+    Raises:
+        TypeError: a name is no string.
+    """
+    headers: list[Header] = [] if limit_s is None else [(h.TIMEOUT_MS, str(max(1, int(limit_s * 1000))).encode())]
     for name, text in ((h.MODEL, model), (h.VERSION, version), (h.TENANT, tenant)):
         if text is not None and not isinstance(text, str):
             raise TypeError(f"{name.removeprefix('penstock-')} must be a string, not {text!r}")

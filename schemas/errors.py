@@ -43,7 +43,19 @@ RETRYABLE: Final = frozenset({ErrorCode.EXPIRED})
 
 
 class PenstockError(Exception):
-    """The base of every error that Penstock raises on purpose."""
+    """The base of every error that Penstock raises on purpose.
+
+        try:
+            prediction = await client.predict("iris", rows)
+        except ServiceError as error:      # the service answered: error.code says what
+            ...
+        except RequestTimeout:             # nobody answered in time
+            ...
+        except PenstockError as error:     # Kafka, or the settings
+            ...
+
+    Its text is for a person: what happened, and what to do.
+    """
 
 
 class RequestError(PenstockError):
@@ -85,6 +97,9 @@ class ConfigurationError(PenstockError):
 
 class ServiceError(PenstockError):
     """A worker answered with an error reply.
+
+        except ServiceError as error:
+            if error.code == "UNKNOWN_MODEL": ...
 
     Attributes:
         code: the service's code, an `ErrorCode` value or one of a newer service.

@@ -12,6 +12,7 @@ from aiokafka.protocol.group import LeaveGroupRequest
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
 from penstock.schemas.errors import TransportError
+from penstock.transport.reach import why_unreachable
 
 
 class CommittedOffsets:
@@ -37,7 +38,7 @@ class CommittedOffsets:
         try:
             await admin.start()
         except (kafka_errors.KafkaError, OSError) as error:
-            raise TransportError(f"no connection to Kafka: {error!r}") from error
+            raise await why_unreachable(self._options) from error
         self._admin = admin
 
     async def close(self) -> None:

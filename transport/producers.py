@@ -50,6 +50,7 @@ async def stop(producer: AIOKafkaProducer, timeout_s: float) -> None:
     for batch in (*waiting._pending_batches, *chain.from_iterable(waiting._batches.values())):
         if not batch.future.done():
             batch.future.set_exception(kafka_errors.KafkaConnectionError("the producer was replaced"))
+            batch.future.exception()  # its sender may have been cancelled, and nobody else asks for it
     with contextlib.suppress(Exception):
         async with asyncio.timeout(1.0):
             await producer.client.close()

@@ -20,17 +20,17 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Any, Final
 
-import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka import errors as kafka_errors
 from aiokafka.structs import TopicPartition
 
 from penstock.schemas.errors import TransportError
 from penstock.schemas.headers import Header
+from penstock.schemas.logger import Logger
 from penstock.transport.producers import connect, stop
 from penstock.transport.topics import is_gone
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 # Kafka's verdict on the record itself: sending it again cannot help.
 REFUSALS: Final = (
@@ -68,6 +68,8 @@ class RecordPublisher:
         on_acked: called with the tokens of records that Kafka has acknowledged, and the seconds since the
             oldest of them was handed to the producer.
         on_refused: called with a token and the error of a record that Kafka will never take.
+        on_written: called before `on_acked` with the partition, the offset of the first record, and the tokens: the
+            records lie one after another. The offset is -1 where Kafka does not tell it, for a batch it had already.
         max_batch_bytes: bytes of one record batch; keep below the topics' `max.message.bytes`.
         send_timeout_s: how long one record batch may stay unacknowledged before the producer is replaced. While
             no broker answers, this repeats; nothing is given up.
@@ -79,12 +81,14 @@ class RecordPublisher:
         *,
         on_acked: Callable[[list[Any], float], None],
         on_refused: Callable[[Any, Exception], None],
+        on_written: Callable[[TopicPartition, int, list[Any]], None] | None = None,
         max_batch_bytes: int = 900_000,
         send_timeout_s: float = 30.0,
     ) -> None:
         self._options = client_options
         self._on_acked = on_acked
         self._on_refused = on_refused
+        self._on_written = on_written
         self._max_batch_bytes = max_batch_bytes
         self._send_timeout_s = send_timeout_s
         self._lanes: dict[TopicPartition, _Lane] = {}
@@ -160,7 +164,7 @@ class RecordPublisher:
             batch = _fill(builder, lane.waiting, most)
             async with asyncio.timeout(self._send_timeout_s):
                 acknowledged = await producer.send_batch(builder, place.topic, partition=place.partition)
-                await acknowledged
+                written = await acknowledged
         except REFUSALS as error:
             # aiokafka has used up the sequence numbers of what was refused: the next batch would be out of order.
             lane.waiting.extendleft(reversed(batch))
@@ -175,7 +179,10 @@ class RecordPublisher:
             await self._rebuild(producer)
         else:
             self.pending -= len(batch)
-            self._on_acked([record[3] for record in batch], time.monotonic() - start)
+            tokens = [record[3] for record in batch]
+            if self._on_written is not None:
+                self._on_written(place, written.offset, tokens)
+            self._on_acked(tokens, time.monotonic() - start)
 
     def _refuse(self, place: TopicPartition, lane: _Lane, batch: list[Outgoing], error: Exception) -> None:
         log.warning("records refused", topic=place.topic, partition=place.partition, error=repr(error))

@@ -6,16 +6,19 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-import structlog
 from aiokafka import errors as kafka_errors
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.client import AIOKafkaClient
 
 from penstock.schemas.errors import TransportError
+from penstock.schemas.logger import Logger
+from penstock.transport.reach import why_unreachable
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
+_HEARD_OF_S: Final = 0.5  # from the creation of a topic until every broker lists it
 _MAX_ABSENT: Final = 10_000  # names come from outside: remember no more than that
+_DENIED: Final = (kafka_errors.TopicAuthorizationFailedError.errno, kafka_errors.ClusterAuthorizationFailedError.errno)
 
 
 class TopicDirectory:
@@ -49,6 +52,11 @@ class TopicDirectory:
         self._refreshed = float("-inf")
         self._absent: set[str] = set()  # looked up and not there; forgotten when the interval has passed
 
+    @property
+    def _where(self) -> str:
+        servers = self._options.get("bootstrap_servers")
+        return servers if isinstance(servers, str) else ",".join(servers or ())
+
     def __repr__(self) -> str:
         return f"<TopicDirectory of {len(self._counts)} topics>"
 
@@ -65,12 +73,7 @@ class TopicDirectory:
                 await self._refresh()
         except (kafka_errors.KafkaError, TimeoutError, OSError) as error:
             await self.close()
-            servers = self._options.get("bootstrap_servers")
-            where = servers if isinstance(servers, str) else ",".join(servers or ())
-            raise TransportError(
-                f"no Kafka broker answers at {where} ({type(error).__name__}). "
-                "Is it running, and is kafka.bootstrap_servers right?"
-            ) from error
+            raise await why_unreachable(self._options) from error
 
         self._renewing = asyncio.create_task(self._renew(), name="penstock-topics")
 
@@ -87,6 +90,21 @@ class TopicDirectory:
     def partitions(self, topic: str) -> int:
         """Return the topic's partition count in the snapshot, 0 where it has none."""
         return self._counts.get(topic, 0)
+
+    async def require(self, topic: str) -> int:
+        """Return the topic's partition count. One that was created a moment ago is waited for.
+
+        Raises:
+            TransportError: it is not there.
+        """
+        await self.wait_for([topic], timeout_s=_HEARD_OF_S)
+        count = self.partitions(topic)
+        if not count:
+            raise TransportError(
+                f"topic {topic} does not exist on {self._where}.\n"
+                "Is its name right? `penstock topics create` makes the topics of a service."
+            )
+        return count
 
     async def look_up(self, topics: Iterable[str]) -> None:
         """Refresh the snapshot if one of these topics is not in it; what fails leaves it as it was."""
@@ -145,6 +163,7 @@ async def create_topics(
     topics: Mapping[str, int],
     *,
     configs: Mapping[str, str] | None = None,
+    own_configs: Mapping[str, Mapping[str, str]] | None = None,
     replication_factor: int = -1,
     timeout_s: float = 15.0,
 ) -> list[str]:
@@ -154,6 +173,7 @@ async def create_topics(
         client_options: keyword arguments for aiokafka's clients that concern the connection.
         topics: name -> partitions; -1 leaves it to the broker.
         configs: topic settings, the same for all.
+        own_configs: topic settings by topic, over those.
         replication_factor: -1 leaves it to the broker.
         timeout_s: bound on the whole call.
 
@@ -161,7 +181,7 @@ async def create_topics(
         The names that were created; the others were there.
 
     Raises:
-        TransportError: Kafka could not be reached, or refused.
+        TransportError: Kafka could not be reached, or refused; one line for each topic that it refused.
     """
     admin = AIOKafkaAdminClient(**client_options)
     wanted = [
@@ -171,7 +191,7 @@ async def create_topics(
             partitions,
             replication_factor,
             {} if -1 in (partitions, replication_factor) else None,
-            dict(configs or {}),
+            {**(configs or {}), **(own_configs or {}).get(name, {})},
         )
         for name, partitions in topics.items()
     ]
@@ -180,14 +200,21 @@ async def create_topics(
             await admin.start()
             response = await admin.create_topics(wanted)
     except (kafka_errors.KafkaError, TimeoutError, OSError) as error:
-        raise TransportError(f"topics could not be created: {error!r}") from error
+        raise await why_unreachable(client_options) from error
     finally:
         with contextlib.suppress(Exception):
             await admin.close()
-    created: list[str] = []
-    for name, code, *detail in response.topic_errors:
-        if code == 0:
-            created.append(name)
-        elif code != kafka_errors.TopicAlreadyExistsError.errno:
-            raise TransportError(f"topic {name} could not be created: {detail[0] if detail else code}")
-    return created
+    refused = [
+        f"topic {name} could not be created: {_refusal(code, detail)}"
+        for name, code, *detail in response.topic_errors
+        if code not in (0, kafka_errors.TopicAlreadyExistsError.errno)
+    ]
+    if refused:
+        raise TransportError("\n".join(refused))
+    return [name for name, code, *_ in response.topic_errors if code == 0]
+
+
+def _refusal(code: int, detail: list[str | None]) -> str:
+    if code in _DENIED:
+        return "not authorized: this user needs the right CREATE on the topic, or on the cluster (kafka-acls.sh)"
+    return (detail[0] if detail else None) or str(kafka_errors.for_code(code).__name__)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from penstock.core.configuration import Settings, fields_of, load
+from penstock.core.configuration import Origin, Settings, fields_of, load, origins
 from penstock.schemas.errors import ConfigurationError
 
 
@@ -217,3 +217,46 @@ def test_what_kubernetes_says_of_a_service_called_penstock_is_passed_over(name: 
 
 def test_a_variable_that_only_looks_like_a_services_is_a_fault() -> None:
     assert faults_of(environ={**FOLDER, "PENSTOCK_DOOR_PROT": "1"})
+
+
+class Porch(Settings):
+    """A part of the machine: one of its sections, and not the one with a required setting."""
+
+    door: Door = Field(default_factory=Door)
+
+
+def test_a_part_passes_over_what_belongs_to_the_whole(tmp_path: Path) -> None:
+    file = toml(tmp_path, "[engine]\nthreads = 2\n[door]\nport = 81\n")
+    porch = load(Porch, file=file, environ={"PENSTOCK_ENGINE__NAMES": "one"}, among=Machine)
+    assert porch.door == Door(port=81)
+
+
+def test_a_part_still_reports_what_the_whole_does_not_know(tmp_path: Path) -> None:
+    file = toml(tmp_path, "[engine]\nthraeds = 2\n")
+    with pytest.raises(ConfigurationError) as caught:
+        load(Porch, file=file, environ={"PENSTOCK_DOOR__PROT": "1"}, among=Machine)
+    assert str(caught.value).splitlines() == [
+        "PENSTOCK_DOOR__PROT: unknown variable; did you mean PENSTOCK_DOOR__PORT?",
+        f"{file}: engine.thraeds: unknown setting; did you mean engine.threads?",
+    ]
+
+
+def test_origins_say_which_source_has_the_last_word(tmp_path: Path) -> None:
+    file = toml(tmp_path, '[engine]\nthreads = 2\nfolder = "/file"\n[door]\nport = 1\n')
+    environ = {"PENSTOCK_ENGINE__THREADS": "3", "PENSTOCK_CONFIG": str(file)}
+    found = origins(Machine, environ=environ, overrides={"door.port": 4, "door.open": None})
+    assert found == {
+        "engine.threads": Origin("variable", "PENSTOCK_ENGINE__THREADS", "3"),
+        "engine.names": Origin("default", "", ()),
+        "engine.password": Origin("default", "", None),
+        "engine.folder": Origin("file", str(file), "/file"),
+        "door.port": Origin("option", "", 4),
+        "door.open": Origin("default", "", True),
+    }
+
+
+def test_origins_are_there_whatever_is_wrong(tmp_path: Path) -> None:
+    file = toml(tmp_path, '[engine]\nthreads = "none"\nthread = 1\n')
+    found = origins(Machine, file=file, environ={})
+    assert found["engine.threads"] == Origin("file", str(file), "none")
+    assert found["engine.folder"] == Origin("default", "", None)

@@ -186,7 +186,9 @@ IN_ORDER = b'{"inputs":[{"name":"x","shape":[1,3],"datatype":"FP32","data":[1,%s
 
 
 @given(
-    st.lists(st.sampled_from([b"2", b"2.5", b"-0.0", b"1e2", b"true", b"null", b'"2"', b"[2]", b"{}", b"1e39"]), max_size=8)
+    st.lists(
+        st.sampled_from([b"2", b"2.5", b"-0.0", b"1e2", b"true", b"null", b'"2"', b"[2]", b"{}", b"1e39"]), max_size=8
+    )
 )
 @example([b"2", b"true", b"2.5"])
 @example([b"2", b"{}", b"2.5"])

@@ -1,5 +1,7 @@
 """ONNX models: what is read from the file, and what is refused."""
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -183,5 +185,18 @@ def test_several_threads_give_the_same_answer(tmp_path: Path) -> None:
 
 def test_without_the_runtime_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(ModelError, match=r"pip install 'penstock\[worker\]'"):
+    with pytest.raises(ModelError, match=r"penstock-kafka\[worker\]"):
         opened(tmp_path / "model.onnx")
+
+
+def test_the_runtime_uploads_nothing_and_leaves_nothing_in_the_users_home(tmp_path: Path) -> None:
+    path, home = save_doubler(tmp_path / "model.onnx"), tmp_path / "home"
+    home.mkdir()
+    program = (
+        "import sys; from pathlib import Path; from penstock.core.onnx_model import OnnxModel; "
+        "OnnxModel('model', '1', Path(sys.argv[1])).warm_up()"
+    )
+    hidden = ("ORT_DISABLE_TELEMETRY", "XDG_CACHE_HOME")
+    environ = {name: value for name, value in os.environ.items() if name not in hidden} | {"HOME": str(home)}
+    subprocess.run([sys.executable, "-c", program, path], env=environ, cwd="/", check=True, timeout=60)
+    assert list(home.rglob("*")) == []

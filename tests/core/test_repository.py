@@ -211,3 +211,51 @@ def test_a_configuration_that_disagrees_with_the_model_is_refused_when_it_loads(
 
 def test_repr_shows_the_folder(root: Path) -> None:
     assert repr(ModelRepository(root)) == f"<ModelRepository {root}>"
+
+
+@pytest.mark.parametrize(
+    ("level", "meant"),
+    [
+        ("models/doubler", "is one model's folder; the repository is the one above it: --repository {}/models"),
+        ("models/doubler/1", "is a version of a model; the repository is two folders above it: --repository {}/models"),
+        (".", "holds no models; a folder in it does: --repository {}/models"),
+    ],
+)
+def test_folder_one_level_off_is_answered_with_the_one_meant(root: Path, level: str, meant: str) -> None:
+    add(root, "1")
+    given = root.parent / level
+    with pytest.raises(ConfigurationError) as caught:
+        ModelRepository(given).models()
+    assert str(caught.value) == f"{given} {meant.format(root.parent)}"
+    with pytest.raises(ModelError, match=r"there is no model 'doubler' in .*\n.*--repository"):
+        ModelRepository(given).served("doubler")
+
+
+def test_relative_folder_one_level_off_is_answered_with_a_folder(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(root, "1")
+    monkeypatch.chdir(root / "doubler")
+    with pytest.raises(ConfigurationError, match=f"--repository {root}$"):
+        ModelRepository(Path()).models()
+
+
+def test_file_beside_its_version_folder_is_to_be_moved(root: Path) -> None:
+    (root / "iris").mkdir()
+    (root / "iris" / "model.onnx").touch()
+    with pytest.raises(ModelError, match=r"needs a folder such as 1; move model\.onnx into it$"):
+        ModelRepository(root).models()
+
+
+def test_missing_model_is_answered_with_those_that_are_there(root: Path) -> None:
+    add(root, "1")
+    add_python(root, "1")
+    with pytest.raises(ModelError, match=r"there is no model 'dubler' in .*; there is doubler, tripler$"):
+        ModelRepository(root).load("dubler")
+
+
+def test_file_of_a_version_is_told_served_or_not(root: Path) -> None:
+    add(root, "1", "2")
+    repository = ModelRepository(root)
+    assert repository.names() == ["doubler"]
+    assert repository.file("doubler", "1") == root / "doubler" / "1" / "model.onnx"
+    with pytest.raises(ModelError, match=r"doubler@3 has no model\.onnx"):
+        repository.file("doubler", "3")

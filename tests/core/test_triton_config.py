@@ -189,5 +189,5 @@ def test_a_file_that_cannot_be_read_is_a_model_error(tmp_path: Path) -> None:
 def test_without_protobuf_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     model_config_class.cache_clear()
     monkeypatch.setitem(sys.modules, "google.protobuf", None)
-    with pytest.raises(ModelError, match=r"pip install 'penstock\[worker\]'"):
+    with pytest.raises(ModelError, match=r"penstock-kafka\[worker\]"):
         parsed("")

@@ -88,6 +88,22 @@ async def test_ctrl_c_on_a_terminal_drains_every_process_once(lane, worker_proce
     assert not process.logged("stopped at once")
 
 
+async def test_sigterm_to_every_process_at_once_is_one_wish(lane, worker_process):
+    """As systemd does by default: a child hears it from there, and from its supervisor again."""
+    process = worker_process(worker__processes=2)
+    await process.start()
+    await process.ready(processes=2)
+    await lane.send([(partition, None, numbered(1, delay_s=1), ()) for partition in range(8)])
+    await lane.read(enough=1)
+
+    for pid in (*process.children(), process.pid):
+        os.kill(pid, signal.SIGTERM)
+
+    assert await process.wait(20) == 0
+    assert len(process.logged("stopped")) == 2
+    assert not process.logged("stopped at once")
+
+
 async def _holds_rows(process: WorkerProcess) -> bool:
     return await process.metric("penstock_buffered_rows") > 0
 

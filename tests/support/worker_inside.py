@@ -5,9 +5,9 @@ import itertools
 from pathlib import Path
 from typing import Any
 
+from penstock.consumer.pipeline import Pipeline
 from penstock.consumer.settings import ServiceSettings
 from penstock.consumer.startup import load_models
-from penstock.consumer.worker import Worker
 from penstock.core.configuration import load
 from penstock.core.metrics import Metrics
 from tests.support.lane import Lane
@@ -24,7 +24,7 @@ class InsideWorker:
         self.settings = load(ServiceSettings, environ=variables(lane, models, default, **settings))
         self.metrics = Metrics()
         self._table = load_models(self.settings.models, self.metrics)
-        self.worker = Worker(self.settings, self._table, self.metrics, client_id=f"inside-{next(_numbers)}")
+        self.worker = Pipeline(self.settings, self._table, self.metrics, client_id=f"inside-{next(_numbers)}")
         self._stop = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
