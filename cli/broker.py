@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 app = typer.Typer(name="broker", cls=HelpfulGroup, help="Run a real Apache Kafka on this machine.")
 
 Version = Annotated[str | None, typer.Option(help="Kafka's version; by default the one tested.")]
-Offline = Annotated[bool, typer.Option(help="Use the cache alone, never the registry.")]
+Offline = Annotated[bool, typer.Option("--offline", help="Use the cache alone, never the registry.")]
 
 
 @app.command()
@@ -29,10 +29,12 @@ def start(
     ] = None,
     nodes: Annotated[int, typer.Option(min=1, max=9, help="Brokers, each a process of its own.")] = 1,
     version: Version = None,
-    secure: Annotated[bool, typer.Option(help="Clients log in (SCRAM) and ACLs are checked.")] = False,
+    secure: Annotated[bool, typer.Option("--secure", help="Clients log in (SCRAM) and ACLs are checked.")] = False,
     offline: Offline = False,
 ) -> None:
-    """Start a broker on the loopback interface and run it until Ctrl-C.
+    """Start a broker on this machine and run it until Ctrl-C.
+
+    It listens on the loopback interface alone. Nothing but this package is needed: no Docker, no Java, no Maven.
 
     \b
     Examples:
@@ -55,7 +57,15 @@ def start(
 
 @app.command()
 def prepare(version: Version = None, offline: Offline = False) -> None:
-    """Fetch Kafka for later use without a network, and make later starts quicker."""
+    """Fetch Kafka for later use without a network.
+
+    Later starts are quicker too: Java's archive of Kafka's classes is made beforehand.
+
+    \b
+    Examples:
+      penstock broker prepare
+      penstock broker start --offline
+    """
     from penstock.broker import DEFAULT_VERSION
     from penstock.broker.archive import prepare as prepare_broker
 

@@ -11,12 +11,18 @@ from typing import Annotated, ClassVar, Final, NoReturn
 
 import typer
 
-from penstock.cli import broker
+from penstock.cli import broker, config, notices
 from penstock.cli.demo.command import demo
+from penstock.cli.doctor.command import doctor
 from penstock.cli.failures import FAILED, explain
 from penstock.cli.help import HelpfulGroup
+from penstock.cli.model import command as model
 from penstock.cli.options import Json
+from penstock.cli.predict.command import predict
+from penstock.cli.project.command import init
 from penstock.cli.terminal import print_json, say
+from penstock.cli.top.command import top
+from penstock.cli.topics.command import app as topics
 from penstock.cli.worker import worker
 
 DISTRIBUTION: Final = "penstock-kafka"  # what it is called where packages are installed from
@@ -44,8 +50,15 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command()(demo)
+app.command()(init)
 app.add_typer(broker.app)
+app.add_typer(topics)
 app.command()(worker)
+app.command()(doctor)
+app.command()(predict)
+app.command()(top)
+app.add_typer(model.app)
+app.add_typer(config.app)
 
 
 def _print_version(wanted: bool) -> None:
@@ -75,6 +88,7 @@ def version(*, json: Json = False) -> None:
 
 def main() -> None:
     """Run the command line and turn what goes wrong into a few lines for a person."""
+    notices.configure()
     try:
         status = app(prog_name="penstock", standalone_mode=False)
         sys.stdout.flush()

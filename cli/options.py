@@ -71,12 +71,17 @@ def _load(
     overrides: list[str] | None,
     more: dict[str, object],
 ) -> SettingsT:
-    options = {
+    options = given_settings(bootstrap_servers, overrides, **more)
+    return load(settings_class, file=config_file(config), overrides=options, among=ServiceSettings)
+
+
+def given_settings(bootstrap_servers: str | None, overrides: list[str] | None, **more: object) -> dict[str, object]:
+    """Return the settings of the command line by `section.name`; for the arguments see `tool_settings`."""
+    return {
         **{name.replace("__", ".", 1): value for name, value in more.items()},
         "kafka.bootstrap_servers": bootstrap_servers,
         **_parsed(overrides or []),
     }
-    return load(settings_class, file=config_file(config), overrides=options, among=ServiceSettings)
 
 
 def _parsed(pairs: list[str]) -> dict[str, object]:

@@ -96,7 +96,7 @@ def undeclared(root: Path, declared: dict[str, str]) -> set[str]:
     """The folders with Python files under root that no package of pyproject.toml is mapped to."""
     tops = [top for top in root.iterdir() if top.name not in NOT_PACKAGED and not top.name.startswith(".")]
     folders = {path.parent.relative_to(root) for top in tops for path in top.rglob("*.py")}
-    return {folder.as_posix() for folder in folders} - set(declared.values())
+    return {folder.as_posix() for folder in folders} - set(declared.values()) - data_folders()
 
 
 def package_folders() -> dict[str, str]:
@@ -106,6 +106,13 @@ def package_folders() -> dict[str, str]:
         name: mapped.get(name) or name.replace("penstock.", "", 1).replace(".", "/")
         for name in PYPROJECT["tool"]["setuptools"]["packages"]
     }
+
+
+def data_folders() -> set[str]:
+    """The folders whose files are no modules: a package writes them into somebody's project."""
+    folders = package_folders()
+    patterns = PYPROJECT["tool"]["setuptools"]["package-data"].items()
+    return {f"{folders[name]}/{Path(each).parent}" for name, all_ in patterns for each in all_ if "/" in each}
 
 
 FILES = sorted(path for folder in MAY_IMPORT for path in (ROOT / folder).rglob("*.py"))

@@ -1,0 +1,1 @@
+"""`penstock model`: look into a model repository."""

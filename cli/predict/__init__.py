@@ -1,0 +1,1 @@
+"""`penstock predict`: ask a running service from the command line."""

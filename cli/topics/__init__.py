@@ -1,0 +1,1 @@
+"""`penstock topics`: make the topics of a service, and look at them."""

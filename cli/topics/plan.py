@@ -1,0 +1,218 @@
+"""Which topics a service needs, with which settings, and how far one that is there differs. Pure.
+
+Why these settings:
+
+    compression.type=uncompressed   request topics. With any other value a broker checks the size of a batch as it
+                                    came, compressed, and not of what it holds: a small batch may hold a huge record.
+    max.message.bytes               what the service's own limits let through, and Kafka's default at least, because
+                                    producers fill their batches up to that.
+    min.insync.replicas             2 where there are 3 copies: an answer survives a broker, and writing goes on
+                                    without one. Otherwise 1: more would stop writing as soon as a broker is down.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from penstock.cli.remedies import KafkaTools
+from penstock.consumer.settings import LaneSettings
+from penstock.transport.cluster import Topic
+
+PARTITIONS: Final = 8
+KAFKA_MAX_MESSAGE_BYTES: Final = 1_048_588  # Kafka's default of max.message.bytes
+RECORD_OVERHEAD: Final = 1024  # bytes of a record's key and framing, and of the batch around it
+DEAD_LETTER_OVERHEAD: Final = 16 * 1024  # bytes of the headers that say why
+_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_DURATION: Final = re.compile(r"(\d{1,6})\s*([smhd])")
+
+
+class Role(StrEnum):
+    """What a topic is for."""
+
+    REQUEST = "request"
+    REPLY = "reply"
+    DEAD_LETTER = "dead letter"
+
+
+_RETENTION_S: Final = {Role.REQUEST: 7 * 86_400, Role.REPLY: 86_400, Role.DEAD_LETTER: 30 * 86_400}
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Bytes that the service lets through: of a request's value and headers, and of a reply."""
+
+    request: int
+    headers: int
+    reply: int
+
+
+@dataclass(frozen=True, slots=True)
+class TopicPlan:
+    """A topic as it should be made."""
+
+    name: str
+    role: Role
+    partitions: int
+    replication: int
+    settings: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How a topic that is there differs.
+
+    Attributes:
+        setting: its name; `partitions` and `replication` too.
+        there, planned: values as Kafka writes them.
+        advice: what to do, in a few words; `leave it` where the difference does no harm.
+        change: whether `commands` has what changes it.
+    """
+
+    setting: str
+    there: str
+    planned: str
+    advice: str
+    change: bool = False
+
+
+def roles(lane: LaneSettings) -> dict[str, Role]:
+    """Return the topics of a service, each once, in the order of a request's way."""
+    dead_letters = map(lane.dead_letter_topic_of, lane.request_topics)
+    return {
+        **dict.fromkeys(lane.request_topics, Role.REQUEST),
+        lane.reply_topic: Role.REPLY,
+        **dict.fromkeys(dead_letters, Role.DEAD_LETTER),
+    }
+
+
+def message_bytes(role: Role, sizes: Sizes) -> int:
+    """Return the `max.message.bytes` that a topic of this role needs."""
+    request = sizes.request + sizes.headers + RECORD_OVERHEAD
+    needed = {
+        Role.REQUEST: request,
+        Role.REPLY: sizes.reply + RECORD_OVERHEAD,
+        Role.DEAD_LETTER: request + DEAD_LETTER_OVERHEAD,
+    }
+    return max(KAFKA_MAX_MESSAGE_BYTES, needed[role])
+
+
+def plan(
+    lane: LaneSettings, sizes: Sizes, *, partitions: int, replication: int, retention_s: int | None
+) -> list[TopicPlan]:
+    """Plan the topics of a service.
+
+    Args:
+        lane: their names.
+        sizes: what must fit in.
+        partitions: of each topic.
+        replication: copies of each partition.
+        retention_s: how long records are kept; None is what suits the role.
+    """
+    return [
+        TopicPlan(name, role, partitions, replication, _settings(role, sizes, replication, retention_s))
+        for name, role in roles(lane).items()
+    ]
+
+
+def _settings(role: Role, sizes: Sizes, replication: int, retention_s: int | None) -> dict[str, str]:
+    kept_s = _RETENTION_S[role] if retention_s is None else retention_s
+    chosen = {
+        "cleanup.policy": "delete",
+        "retention.ms": str(kept_s * 1000),
+        "max.message.bytes": str(message_bytes(role, sizes)),
+        "min.insync.replicas": str(in_sync_for(replication)),
+    }
+    return chosen | ({"compression.type": "uncompressed"} if role is Role.REQUEST else {})
+
+
+def in_sync_for(replication: int) -> int:
+    """Return the `min.insync.replicas` that suits so many copies."""
+    return 2 if replication >= 3 else 1
+
+
+def replication_for(brokers: int) -> int:
+    """Return how many copies a cluster of so many brokers should keep."""
+    return min(3, max(1, brokers))
+
+
+def differences(planned: TopicPlan, there: Topic, settings: Mapping[str, str] | None) -> list[Difference]:
+    """Compare a topic that is there with its plan.
+
+    Args:
+        planned: as it would have been made.
+        there: as it is.
+        settings: the topic's; None where one may not see them.
+    """
+    found = list(_shape(planned, there))
+    wanted = {**planned.settings, "min.insync.replicas": str(in_sync_for(there.replication))}
+    for name, value in wanted.items():
+        now = (settings or {}).get(name, value)
+        if now != value:
+            does_harm, advice = _HARM[name]
+            harmful = does_harm(now, value)
+            found.append(Difference(name, now, value, advice if harmful else "leave it", harmful))
+    return found
+
+
+def commands(topic: str, found: Iterable[Difference], tools: KafkaTools) -> list[str]:
+    """Return the command lines that change what should be changed."""
+    changes = {each.setting: each.planned for each in found if each.change}
+    partitions = changes.pop("partitions", None)
+    lines = [tools.set_partitions(topic, int(partitions))] if partitions else []
+    return lines + ([tools.set_topic(topic, changes)] if changes else [])
+
+
+def _shape(planned: TopicPlan, there: Topic) -> Iterator[Difference]:
+    have, want = len(there.partitions), planned.partitions
+    if have < want and planned.role is Role.REQUEST:
+        advice = "add some for more workers; keys then change partitions"
+        yield Difference("partitions", str(have), str(want), advice, change=True)
+    elif have != want:
+        yield Difference("partitions", str(have), str(want), "leave it")
+    copies = there.replication
+    if copies != planned.replication:
+        advice = "leave it" if copies > planned.replication else "raise it with kafka-reassign-partitions.sh"
+        yield Difference("replication", str(copies), str(planned.replication), advice)
+
+
+def _differs(now: str, wanted: str) -> bool:
+    return now != wanted
+
+
+def _is_less(now: str, wanted: str) -> bool:
+    return 0 <= int(now) < int(wanted)  # -1 is without end
+
+
+# Whether a value that differs does harm, and what to do about it.
+_HARM: Final[Mapping[str, tuple[Callable[[str, str], bool], str]]] = {
+    "cleanup.policy": (_differs, "change it: compacting removes records of the same key"),
+    "compression.type": (_differs, "change it: a small batch may hold a huge record"),
+    "min.insync.replicas": (_differs, "change it, for this number of copies"),
+    "retention.ms": (_is_less, "change it, if records are to stay that long"),
+    "max.message.bytes": (_is_less, "change it, if messages may be that large"),
+}
+
+
+def parse_duration(text: str) -> int:
+    """Turn `7d`, `12h`, `30m` or `45s` into seconds.
+
+    Raises:
+        ValueError: it is nothing like that.
+    """
+    match = _DURATION.fullmatch(text.strip().lower())
+    if match is None or not int(match[1]):
+        raise ValueError(f"{text!r} is no duration such as 7d, 12h or 30m")
+    return int(match[1]) * _UNITS[match[2]]
+
+
+def duration(milliseconds: str) -> str:
+    """Say a `retention.ms` in words, as `7 d`."""
+    ms = int(milliseconds)
+    if ms < 0:
+        return "for ever"
+    for unit, seconds in reversed(_UNITS.items()):
+        if ms >= seconds * 1000 and ms % (seconds * 1000) == 0:
+            return f"{ms // (seconds * 1000)} {unit}"
+    return f"{ms} ms"

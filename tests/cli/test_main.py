@@ -1,0 +1,124 @@
+"""The command line as a whole: its help, its errors, its exit statuses."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from penstock.cli.failures import explain
+from penstock.cli.main import app
+from penstock.schemas.errors import ConfigurationError, ModelError, PenstockError, TransportError
+from tests.support.command import COMMAND, environment, penstock
+
+
+def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every command with the words that call it; a group comes before its members."""
+    for name, command in getattr(group, "commands", {}).items():
+        if not command.hidden:
+            yield (*path, name), command
+            yield from commands(command, (*path, name))
+
+
+ALL = dict(commands(typer.main.get_command(app)))
+LEAVES = {path: command for path, command in ALL.items() if not getattr(command, "commands", {})}
+
+
+def help_of(*path: str) -> str:
+    ran = penstock(*path, "--help")
+    assert (ran.status, ran.err) == (0, "")
+    return ran.out
+
+
+def test_every_command_stands_under_one_heading_of_the_help_and_none_is_cut():
+    text = help_of()
+    for path in ALL:
+        if len(path) == 1:
+            (line,) = re.findall(rf"^  {path[0]} .*$", text, re.MULTILINE)
+            assert not line.endswith("..."), line
+
+
+@pytest.mark.parametrize("path", ALL, ids=" ".join)
+def test_help_fits_eighty_columns(path):
+    assert [line for line in help_of(*path).splitlines() if len(line) > 80] == []
+
+
+@pytest.mark.parametrize("path", LEAVES, ids=" ".join)
+def test_help_says_what_a_command_is_for_and_every_option_says_what_it_does(path):
+    command = LEAVES[path]
+    assert command.help.partition("\n")[0].endswith(".")
+    assert [option.name for option in command.params if not option.hidden and not option.help] == []
+
+
+@pytest.mark.parametrize("path", [path for path in LEAVES if path != ("version",)], ids=" ".join)
+def test_help_gives_examples(path):
+    assert "\n  Examples:\n" in help_of(*path)
+    assert f"    penstock {' '.join(path)}" in help_of(*path)
+
+
+def test_no_command_prints_the_help_and_is_wrong_usage():
+    ran = penstock()
+    assert ran.status == 2
+    assert "Usage: penstock" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["brokr"], ["penstock: no such command 'brokr'. Did you mean 'broker'?", "See: penstock --help"]),
+        (["broker", "strat"], ["penstock: no such command 'strat'. Did you mean 'start'?"]),
+        (["worker", "--grup-id", "a"], ["penstock: no such option: --grup-id (Possible options: --group-id)"]),
+    ],
+    ids=["command", "subcommand", "option"],
+)
+def test_misspelt_usage_is_corrected(arguments, said):
+    ran = penstock(*arguments)
+    assert ran.status == 2
+    assert ran.lines[: len(said)] == said
+    assert len(ran.lines) == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(PenstockError("x"), 1), (TransportError("x"), 1), (ConfigurationError("x"), 2), (ModelError("x"), 2)],
+    ids=lambda value: type(value).__name__,
+)
+def test_status_tells_what_failed_from_what_was_wrong(error, status):
+    failure = explain(error, "worker")
+    assert failure is not None
+    assert (failure.message, failure.status) == ("x", status)
+
+
+def test_a_fault_of_ours_keeps_its_traceback():
+    assert explain(ZeroDivisionError("x"), "worker") is None
+
+
+def test_more_faults_than_a_person_reads_are_counted():
+    failure = explain(ConfigurationError("\n".join(f"fault {number}" for number in range(40))), "worker")
+    assert failure is not None
+    assert failure.message.splitlines()[-1] == "... and 28 more"
+
+
+def test_a_reader_that_has_had_enough_is_no_error():
+    with subprocess.Popen(
+        [*COMMAND, "--help"], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_script_is_for_the_shell_one_has(shell, tmp_path: Path):
+    ran = penstock("--show-completion", shell, variables={"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"})
+    assert ran.status == 0
+    assert "_PENSTOCK_COMPLETE" in ran.out
+
+
+def test_completion_knows_the_commands():
+    ran = penstock(variables={"_PENSTOCK_COMPLETE": "complete_bash", "COMP_WORDS": "penstock bro", "COMP_CWORD": 1})
+    assert ran.out.split() == ["broker"]

@@ -1,0 +1,54 @@
+"""What the tests of a worker inside a program serve, and look at."""
+
+import asyncio
+import time
+from typing import Any
+
+from penstock import Client, Signature, TensorSpec, Worker
+from tests.support.lane import Lane
+
+THREE = Signature(inputs=(TensorSpec("x", "FP32", (3,)),), outputs=(TensorSpec("y", "FP32", (3,)),))
+
+
+def double(inputs: dict[str, Any]) -> dict[str, Any]:
+    """Twice the input; the third number of a row is how long it takes, in seconds."""
+    time.sleep(float(inputs["x"][:, 2].max()))
+    if (inputs["x"] < 0).any():
+        raise ValueError("negative")
+    return {"y": inputs["x"] * 2}
+
+
+DOUBLER = {"doubler": (double, THREE)}
+
+
+def on(lane: Lane) -> dict[str, Any]:
+    """The keywords of a worker on a lane."""
+    return {
+        "bootstrap_servers": lane.bootstrap,
+        "request_topics": [lane.requests],
+        "reply_topic": lane.replies,
+        "group_id": lane.group,
+    }
+
+
+def client(lane: Lane) -> Client:
+    return Client(lane.bootstrap, request_topic=lane.requests, reply_topic=lane.replies, timeout_s=10)
+
+
+async def own_tasks() -> list[str]:
+    """The tasks of Penstock and aiokafka that still run, once those that are ending have ended."""
+
+    def running() -> list[str]:
+        others = (task for task in asyncio.all_tasks() if task is not asyncio.current_task())
+        return [repr(task) for task in others if "penstock" in repr(task) or "aiokafka" in repr(task)]
+
+    for _ in range(150):
+        if not running():
+            break
+        await asyncio.sleep(0.02)
+    return running()
+
+
+def metric(worker: Worker, name: str) -> float:
+    samples = [sample for family in worker.registry.collect() for sample in family.samples if sample.name == name]
+    return sum(sample.value for sample in samples)
