@@ -18,7 +18,7 @@ import numpy as np
 
 from benchmarks.contestants import NAMES, serving
 from benchmarks.measure import latencies, rate
-from benchmarks.workload import PARTITIONS, Workload
+from benchmarks.workload import MODEL, PARTITIONS, Workload
 from penstock.broker import EmbeddedKafka
 from penstock.transport.topics import create_topics
 
@@ -27,9 +27,8 @@ async def main(count: int, pairs: int, rates: list[int], seconds: float) -> None
     """Run and print everything."""
     with tempfile.TemporaryDirectory(prefix="penstock-bench-") as name:
         folder = Path(name)
-        await asyncio.to_thread(
-            subprocess.run, [sys.executable, "-m", "penstock.cli.demo.model", str(folder)], check=True
-        )
+        training = [sys.executable, "-m", "penstock.cli.demo.models", str(folder), MODEL]
+        await asyncio.to_thread(subprocess.run, training, check=True)
         workload = Workload(folder)
         async with EmbeddedKafka() as kafka:
             bootstrap = kafka.bootstrap_servers

