@@ -88,6 +88,30 @@ def test_light_client_imports_alone(light: Path) -> None:
     assert ran.stdout.startswith(str(light.parent))
 
 
+def test_light_client_works_in_plain_code(light: Path) -> None:
+    code = (
+        "from penstock import Client, TransportError\n"
+        "try: Client.sync('127.0.0.1:1').start()\n"
+        "except TransportError as error: print(error)\n"
+    )
+    ran = run(light / "python", "-c", code)
+    assert (ran.returncode, ran.stdout.partition(":")[0]) == (0, "no Kafka broker answers at 127.0.0.1"), ran.stderr
+
+
+def test_light_worker_names_its_extra(light: Path) -> None:
+    ran = run(light / "python", "-c", "from penstock import Worker")
+    assert ran.returncode == 1
+    assert "ImportError: penstock.Worker needs prometheus_client; pip install 'penstock-kafka[worker]'" in ran.stderr
+
+
+def test_light_help_shows_the_client(light: Path) -> None:
+    ran = run(light / "python", "-c", "import penstock; help(penstock)")
+    assert ran.returncode == 0, ran.stderr
+    assert 'async with Client("localhost:9092") as client:' in ran.stdout
+    assert "class SyncClient(" in ran.stdout
+    assert "class Worker(" not in ran.stdout
+
+
 def test_base_install_brings_no_extra(light: Path) -> None:
     tops = sorted({name.partition(".")[0] for name in EXTRAS})
     code = f"import importlib.util as u; print([name for name in {tops!r} if u.find_spec(name)])"
@@ -119,7 +143,8 @@ def test_command_with_its_extra_is_there(arguments: list[str]) -> None:
 
 def test_client_loads_no_extra_even_where_all_are_installed() -> None:
     code = (
-        "import sys; from penstock import Client; import penstock.schemas, penstock.transport;"
+        "import sys; from penstock import Client, KafkaSettings, Signature; import penstock.schemas; "
+        "import penstock.transport; Client.sync('localhost:9092'); "
         f"print(sorted(set(sys.modules) & set({EXTRAS!r})))"
     )
     ran = run(sys.executable, "-c", code)
