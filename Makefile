@@ -15,12 +15,12 @@ ARGS ?=
 unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint format lock clean python demo-environment test-environment
+.PHONY: help demo test bench lint format reference lock clean python demo-environment test-environment
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
-demo: demo-environment ## A real Kafka, a trained model, two workers, every answer compared
+demo: demo-environment ## A real Kafka, three trained models, two workers, every answer compared
 	@.venv/bin/penstock demo $(ARGS)
 
 test: test-environment ## Run every test, against a real broker that starts by itself
@@ -44,6 +44,9 @@ lint: test-environment ## Check style, format and types
 format: test-environment ## Let ruff repair what it can
 	@.venv/bin/ruff check --fix
 	@.venv/bin/ruff format
+
+reference: test-environment ## Write the pages of docs/ that are made from the code
+	@.venv/bin/python -m tools.reference
 
 # One resolution for Python 3.11 to 3.14 on every platform. The higher locks hold to the pins of the lower ones.
 lock: export UV_CUSTOM_COMPILE_COMMAND := make lock
