@@ -5,7 +5,7 @@
 #
 # Everything comes from the locks in requirements/, each file checked against its hash.
 #
-# There was no Docker engine where this was written. tests/project/test_containers.py runs what RUN says of the stages
+# Not yet tried on a Docker engine. tests/project/test_containers_run.py runs what RUN says of the stages
 # `build` and `build-train`, starts the worker from what they install, and asks it the HEALTHCHECK.
 
 FROM python:3.13-slim AS build

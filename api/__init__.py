@@ -30,9 +30,10 @@ EmbeddedKafka is a real Kafka, a child process, for tests and first tries:
     async with EmbeddedKafka() as kafka:
         print(kafka.bootstrap_servers)
 
-All errors are PenstockError. A call raises ServiceError when the service
-has something to object, RequestTimeout when nobody answers in time, and
-another TransportError when Kafka cannot be used:
+Errors are PenstockError; those of EmbeddedKafka are BrokerError. Inputs
+that are no tensors raise ValueError or TypeError. Else a call raises
+ServiceError when the service has something to object, RequestTimeout when
+nobody answers in time, another TransportError when Kafka cannot be used:
 
     try:
         prediction = await client.predict("iris", rows, timeout_s=2.0)
