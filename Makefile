@@ -18,15 +18,15 @@ unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 .PHONY: help demo test bench lint format reference lock clean python demo-environment test-environment
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
-demo: demo-environment ## A real Kafka, three trained models, two workers, every answer compared
+demo: demo-environment ## A real Kafka, three models, two workers, every answer compared
 	@.venv/bin/penstock demo $(ARGS)
 
 test: test-environment ## Run every test, against a real broker that starts by itself
 	@.venv/bin/python -m pytest $(ARGS)
 
-bench: test-environment ## Compare the worker with a hand-written loop on librdkafka, in one run
+bench: test-environment ## Compare the worker with a hand-written loop on librdkafka
 	@.venv/bin/python -m benchmarks.compare $(ARGS)
 
 # The folders become packages only when they are installed, so the type checker gets what a wheel holds; the names
@@ -45,14 +45,14 @@ format: test-environment ## Let ruff repair what it can
 	@.venv/bin/ruff check --fix
 	@.venv/bin/ruff format
 
-reference: test-environment ## Write the pages of docs/ that are made from the code
+reference: test-environment ## Write the pages of docs/ that are made from code
 	@.venv/bin/python -m tools.reference
 
 # One resolution for Python 3.11 to 3.14 on every platform. The higher locks hold to the pins of the lower ones.
 lock: export UV_CUSTOM_COMPILE_COMMAND := make lock
 lock: compile := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links $(ARGS)
-lock: demo-environment ## Lock the ranges of pyproject.toml again (ARGS=--upgrade for newer releases)
+lock: demo-environment ## Lock pyproject.toml's ranges again (ARGS=--upgrade: newer)
 	$(compile) requirements/uv.in -o requirements/uv.txt
 	$(compile) --extra all pyproject.toml requirements/demo.in -o requirements/demo.txt
 	$(compile) --extra dev -c requirements/demo.txt pyproject.toml requirements/demo.in -o requirements/test.txt

@@ -10,7 +10,6 @@ import typer
 
 from penstock.broker.errors import BrokerError
 from penstock.cli.extras import explain_missing
-from penstock.cli.stopping import STOPPED
 from penstock.schemas.errors import ConfigurationError, ModelError, PenstockError
 
 FAILED: Final = 1
@@ -46,8 +45,6 @@ def explain(error: BaseException, command: str) -> Failure | None:
         message, status = f"{_usage(error)}\nSee: {' '.join(['penstock', *command.split()])} --help", WRONG
     elif isinstance(error, ConfigurationError | ModelError):
         message, status = _shortened(message), WRONG
-    elif isinstance(error, KeyboardInterrupt):
-        message, status = "stopped", STOPPED
     elif isinstance(error, ImportError):
         message = explain_missing(error, command) or ""
     elif not isinstance(error, PenstockError | BrokerError):

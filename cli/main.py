@@ -20,6 +20,7 @@ from penstock.cli.model import command as model
 from penstock.cli.options import Json
 from penstock.cli.predict.command import predict
 from penstock.cli.project.command import init
+from penstock.cli.stopping import STOPPED
 from penstock.cli.terminal import print_json, say
 from penstock.cli.top.command import top
 from penstock.cli.topics.command import app as topics
@@ -94,7 +95,10 @@ def main() -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         _end_quietly()
-    except BaseException as error:
+    except KeyboardInterrupt:
+        say("Stopped.")
+        raise SystemExit(STOPPED) from None
+    except Exception as error:
         failure = explain(error, _command())
         if failure is None:
             raise

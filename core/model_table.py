@@ -46,7 +46,7 @@ class ModelTable:
         if model is None:
             raise RequestError(
                 ErrorCode.VERSION_GONE,
-                f"model {wanted!r} has no version {version!r} here; {', '.join(versions)} are",
+                f"model {wanted!r} has no version {version!r} here; there is {', '.join(versions)}",
             )
         return model
 

@@ -1,7 +1,9 @@
 """What a call returns."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+import numpy as np
 
 from penstock.schemas import headers as h
 from penstock.schemas.errors import TransportError
@@ -28,15 +30,25 @@ class Prediction:
 
     model: str
     version: str | None
-    outputs: dict[str, Array] = field(repr=False)
+    outputs: dict[str, Array]
     id: str
     source: str
     epoch: int
     index: int | None = None
 
+    def __repr__(self) -> str:
+        shown = [f"{name}={_brief(array)}" for name, array in self.outputs.items()]
+        return f"<Prediction of {self.model}@{self.version}: {', '.join(shown)}>"
+
     def __getitem__(self, name: str) -> Array:
         """Return an output by its name."""
         return self.outputs[name]
+
+
+def _brief(array: Array) -> str:
+    """Return an array on one line, and only the ends of a long one."""
+    text = np.array2string(array, precision=4, threshold=12, edgeitems=2, max_line_width=10_000, separator=", ")
+    return " ".join(text.split())
 
 
 def read_prediction(

@@ -46,7 +46,12 @@ def test_what_is_no_reply_is_an_error_of_the_transport(value: bytes) -> None:
         read(value)
 
 
-def test_repr_leaves_out_the_arrays() -> None:
-    assert repr(read(source=b"t/0/1", epoch=b"3")) == (
-        "Prediction(model='iris', version='2', id='abc-1', source='t/0/1', epoch=3, index=7)"
-    )
+def test_repr_shows_what_ran_and_the_answer() -> None:
+    assert repr(read(source=b"t/0/1", epoch=b"3")) == "<Prediction of iris@2: y=[[1.5, 2. ]]>"
+
+
+def test_repr_of_a_large_answer_is_short() -> None:
+    outputs = {"y": np.zeros((1000, 1000), np.float32), "name": np.array(["a"] * 1000, object)}
+    text = repr(Prediction("iris", "2", outputs, id="a", source="t/0/1", epoch=-1))
+    assert len(text) < 200
+    assert "\n" not in text
