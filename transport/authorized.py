@@ -14,9 +14,7 @@ from aiokafka.protocol.types import Array, Boolean, Int16, Int32, Schema, String
 _TEXT: Final = String("utf-8")
 _NOT_TOLD: Final = -(2**31)  # the rights were not asked for, or the broker does not know
 
-UNKNOWN_TOPIC: Final = 3
 TOPIC_DENIED: Final = 29
-GROUP_DENIED: Final = 30
 
 
 class Operation(IntEnum):
@@ -138,8 +136,3 @@ class AuthorizedGroup(Request[DescribeGroupsRequestV3]):  # type: ignore[misc]  
     def build(self, request_struct_class: type[DescribeGroupsRequestV3]) -> DescribeGroupsRequestV3:
         """Make the struct."""
         return request_struct_class([self._group], True)
-
-
-def named(schema: Schema, values: Any) -> dict[str, Any]:
-    """Return a struct's values, or a row of an array's, by their names."""
-    return dict(zip(schema.names, values, strict=True))
