@@ -5,7 +5,7 @@ Asking is harmless: nothing is read, written or made. Structs and versions: Kafk
 """
 
 from enum import IntEnum
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 from aiokafka.protocol.admin import DescribeGroupsResponse_v3
 from aiokafka.protocol.api import Request, RequestStruct, Response

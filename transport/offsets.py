@@ -4,12 +4,13 @@ Structs: Kafka's message definitions, ListOffsetsRequest.json and ListOffsetsRes
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, ClassVar, Final, NamedTuple
 
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import CompactArray, CompactString, Int8, Int16, Int32, Int64, Schema, TaggedFields
-from aiokafka.structs import TopicPartition
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
 _TEXT: Final = CompactString("utf-8")
 _CLIENT: Final = -1  # as replica_id: we are no broker
@@ -131,3 +132,40 @@ def held(beginnings: Mapping[TopicPartition, Listed], ends: Mapping[TopicPartiti
         if place.topic == topic and place in beginnings
     ]
     return sum(spans) if spans else None
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """A partition, and how far a group is with it.
+
+    Attributes:
+        beginning, end: of what the log holds.
+        committed: the next offset to read; None where the group has committed none.
+    """
+
+    beginning: int
+    end: int
+    committed: int | None
+
+    @property
+    def next_offset(self) -> int:
+        """What is read next; without a commit the group begins at the beginning."""
+        return self.beginning if self.committed is None else min(max(self.committed, self.beginning), self.end)
+
+    @property
+    def waiting(self) -> int:
+        """Records that are still there and not finished."""
+        return self.end - self.next_offset
+
+
+def lags(
+    beginnings: Mapping[TopicPartition, Listed],
+    ends: Mapping[TopicPartition, Listed],
+    committed: Mapping[TopicPartition, OffsetAndMetadata],
+) -> dict[TopicPartition, Lag]:
+    """Return how far a group is with each partition whose beginning and end are known."""
+    return {
+        place: Lag(beginnings[place].offset, end.offset, committed[place].offset if place in committed else None)
+        for place, end in ends.items()
+        if place in beginnings
+    }

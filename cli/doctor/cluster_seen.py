@@ -9,13 +9,13 @@ from typing import Any, Final
 from aiokafka.structs import TopicPartition
 
 from penstock.cli.doctor.clocks import Clock
-from penstock.cli.doctor.group import STABLE, GroupSeen, Lag
+from penstock.cli.doctor.group import STABLE, GroupSeen
 from penstock.cli.doctor.leftovers import hold_requests
 from penstock.schemas.errors import TransportError
 from penstock.transport.cluster import Cluster
 from penstock.transport.cluster_reader import ClusterReader
 from penstock.transport.membership import GroupReader
-from penstock.transport.offsets import Place
+from penstock.transport.offsets import Place, lags
 from penstock.transport.problems import Reached
 from penstock.transport.reach import reach
 
@@ -146,9 +146,4 @@ async def _look_at_group(
         reader.offsets(cluster, request_topics, Place.BEGINNING), reader.offsets(cluster, request_topics, Place.END)
     )
     committed = commits or {}
-    lags = {
-        place: Lag(beginnings[place].offset, end.offset, committed[place].offset if place in committed else None)
-        for place, end in ends.items()
-        if place in beginnings
-    }
-    return GroupSeen(name, described, lags, committed), ""
+    return GroupSeen(name, described, lags(beginnings, ends, committed), committed), ""

@@ -10,35 +10,12 @@ from penstock.cli.doctor.finding import GROUP, Finding
 from penstock.cli.doctor.partitions import places
 from penstock.cli.remedies import KafkaTools
 from penstock.transport.membership import ConsumerGroup, Member
+from penstock.transport.offsets import Lag
 
 Committed = Mapping[TopicPartition, OffsetAndMetadata]
 
 STABLE: Final = "Stable"
 _NONE: Final = ("Empty", "Dead", "")
-
-
-@dataclass(frozen=True, slots=True)
-class Lag:
-    """A partition of a request topic, and how far the group is with it.
-
-    Attributes:
-        beginning, end: of what the log holds.
-        committed: the next offset to read; None where the group has committed none.
-    """
-
-    beginning: int
-    end: int
-    committed: int | None
-
-    @property
-    def next_offset(self) -> int:
-        """What is read next; without a commit the group begins at the beginning."""
-        return self.beginning if self.committed is None else min(max(self.committed, self.beginning), self.end)
-
-    @property
-    def waiting(self) -> int:
-        """Requests that are not finished."""
-        return self.end - self.next_offset
 
 
 @dataclass(frozen=True, slots=True)

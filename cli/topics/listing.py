@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from aiokafka.structs import OffsetAndMetadata, TopicPartition
+from aiokafka.structs import TopicPartition
 
 from penstock.cli.topics.plan import duration, roles
 from penstock.consumer.settings import ToolSettings
-from penstock.transport.cluster import Topic
 from penstock.transport.cluster_reader import ClusterReader
 from penstock.transport.membership import GroupReader
-from penstock.transport.offsets import Listed, Place, held
+from penstock.transport.offsets import Lag, Place, held, lags
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +54,7 @@ async def look(settings: ToolSettings, *, every: bool) -> list[ListedTopic]:
         ends = await reader.offsets(cluster, there, Place.END)
         kept = await reader.topic_settings(there)
         committed = await GroupReader(reader, lane.group_id).committed() if lane.group_id else None
+    known = lags(beginnings, ends, committed) if committed is not None else {}
     names = [*own, *sorted(topics.keys() - own.keys())]
     return [
         ListedTopic(
@@ -64,27 +64,17 @@ async def look(settings: ToolSettings, *, every: bool) -> list[ListedTopic]:
             topics[name].replication,
             topics[name].hidden,
             held(beginnings, ends, name),
-            _waiting(topics[name], committed, beginnings, ends) if name in lane.request_topics else None,
+            _waiting(known, name) if name in lane.request_topics else None,
             _kept(kept[name]) if name in kept else None,
         )
         for name in names
     ]
 
 
-def _waiting(
-    topic: Topic,
-    committed: Mapping[TopicPartition, OffsetAndMetadata] | None,
-    beginnings: Mapping[TopicPartition, Listed],
-    ends: Mapping[TopicPartition, Listed],
-) -> int | None:
-    """Return how many requests lie behind what the group has finished; a group without commits begins at the start."""
-    if committed is None or not topic.partitions:
-        return None
-    return sum(
-        max(0, ends[place].offset - (committed[place].offset if place in committed else beginnings[place].offset))
-        for place in topic.places
-        if place in ends and place in beginnings
-    )
+def _waiting(known: Mapping[TopicPartition, Lag], topic: str) -> int | None:
+    """Return how many requests the group has not finished; None where nothing is known of the topic."""
+    waiting = [lag.waiting for place, lag in known.items() if place.topic == topic]
+    return sum(waiting) if waiting else None
 
 
 def _kept(settings: Mapping[str, str]) -> str:

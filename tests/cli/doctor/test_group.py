@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
-from penstock.cli.doctor.group import GroupSeen, Lag, judge_group
+from penstock.cli.doctor.group import GroupSeen, judge_group
 from penstock.cli.remedies import KafkaTools
 from penstock.transport.membership import ConsumerGroup, Member
+from penstock.transport.offsets import Lag
 
 FIRST, SECOND = TopicPartition("requests", 0), TopicPartition("requests", 1)
 BOTH = Member("worker-1", "10.0.0.5", frozenset({FIRST, SECOND}))
@@ -101,11 +102,3 @@ def test_commit_beyond_the_end_is_a_fault_with_the_command_that_resets_it():
         "kafka-consumer-groups.sh --bootstrap-server k:1 --group g --topic requests "
         "--reset-offsets --to-earliest --execute",
     )
-
-
-@pytest.mark.parametrize(
-    ("lag", "waiting"),
-    [(Lag(0, 10, None), 10), (Lag(0, 10, 4), 6), (Lag(5, 10, 1), 5), (Lag(0, 10, 50), 0), (Lag(0, 0, None), 0)],
-)
-def test_what_waits_lies_between_the_commit_and_the_end_of_the_log(lag: Lag, waiting: int):
-    assert lag.waiting == waiting
