@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from types import TracebackType
@@ -36,6 +37,7 @@ class ClusterReader:
         self._timeout_s = timeout_s
         self._options = {**client_options, "request_timeout_ms": round(timeout_s * 1000)}
         self._client: AIOKafkaClient | None = None
+        self._answered: int | None = None
 
     async def __aenter__(self) -> Self:
         # aiokafka would try one address after the other, and not tell why none is of use.
@@ -125,21 +127,31 @@ class ClusterReader:
             raise
 
     async def ask(self, request: Any, failure: str, *, node_id: int | None = None) -> Any:
-        """Send a request to one broker, or to each in turn until one answers.
+        """Send a request to one broker, or to each in turn until one answers; each has its share of the time.
 
         Raises:
             TransportError: `failure`, and why; a broker too old for the request counts as none.
         """
         last: Exception = kafka_errors.KafkaConnectionError("no broker is known")
         async with self._deadline(failure):
-            known = sorted(broker.nodeId for broker in self.client.cluster.brokers())
-            for each in known if node_id is None else [node_id]:
+            # Who answered last comes first, and nobody may use up the time of those who come after.
+            known = sorted((broker.nodeId for broker in self.client.cluster.brokers()), key=self._order)
+            nodes = known if node_id is None else [node_id]
+            deadline = time.monotonic() + self._timeout_s
+            for tries, each in zip(range(len(nodes), 0, -1), nodes, strict=True):
                 try:
-                    return await self.client.send(each, request)
-                except (kafka_errors.KafkaError, NotImplementedError, OSError) as error:
+                    async with asyncio.timeout((deadline - time.monotonic()) / tries):
+                        answer = await self.client.send(each, request)
+                except (kafka_errors.KafkaError, NotImplementedError, TimeoutError, OSError) as error:
                     last = error
+                else:
+                    self._answered = each
+                    return answer
             raise last
         raise TransportError(failure)  # pragma: no cover - the block above returns or raises
+
+    def _order(self, node_id: int) -> tuple[bool, int]:
+        return node_id != self._answered, node_id
 
     async def _settings(self, resources: list[Any], node_id: int | None) -> dict[str, dict[str, str]]:
         request = DescribeConfigsRequest(resources)

@@ -1,10 +1,11 @@
 """Looking at the real cluster, and changing nothing in it."""
 
+import socket
 import time
 
 import pytest
 from aiokafka import AIOKafkaConsumer
-from aiokafka.structs import TopicPartition
+from aiokafka.structs import BrokerMetadata, TopicPartition
 
 from penstock.schemas.errors import TransportError
 from penstock.transport.authorized import Operation
@@ -130,6 +131,18 @@ async def test_cluster_that_cannot_be_reached_is_an_error_with_its_reason():
     with pytest.raises(TransportError, match="connection refused"):
         async with ClusterReader({"bootstrap_servers": "127.0.0.1:1"}):
             pass
+
+
+async def test_silent_broker_leaves_time_for_the_others(bootstrap):
+    options = KafkaSettings(bootstrap_servers=tuple(bootstrap.split(","))).client_options()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        async with ClusterReader(options, timeout_s=2.0) as reader:
+            first = BrokerMetadata(-7, "127.0.0.1", silent.getsockname()[1], None)  # sorts before every other
+            reader.client.cluster._brokers[first.nodeId] = first
+            assert (await reader.describe([])).nodes
+            began = time.monotonic()
+            assert (await reader.describe([])).nodes
+            assert time.monotonic() - began < 0.5, "the one that answered is asked first"
 
 
 async def test_reader_that_is_not_connected_says_so():
