@@ -1,7 +1,6 @@
 """Looks at a cluster and changes nothing in it: brokers, topics, settings, offsets, rights, the clock."""
 
 import asyncio
-import contextlib
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -16,12 +15,12 @@ from aiokafka.structs import TopicPartition
 
 from penstock.schemas.errors import TransportError
 from penstock.transport.authorized import AuthorizedMetadata
+from penstock.transport.closing import close
 from penstock.transport.cluster import Cluster, read_cluster
 from penstock.transport.offsets import Listed, ListOffsets, Place, listed
 from penstock.transport.quorum import DescribeQuorum, leader_clock_ms
 from penstock.transport.reach import reached_addresses
 
-_CLOSE_S: Final = 2.0
 _TOO_OLD: Final = (NotImplementedError, kafka_errors.IncompatibleBrokerVersion)  # or no Apache Kafka
 
 
@@ -173,9 +172,7 @@ class ClusterReader:
     async def _close(self) -> None:
         client, self._client = self._client, None
         if client is not None:
-            with contextlib.suppress(Exception):
-                async with asyncio.timeout(_CLOSE_S):
-                    await client.close()
+            await close(client)
 
 
 def _reason(error: Exception) -> str:

@@ -1,7 +1,6 @@
 """What a consumer group's coordinator knows, and what aiokafka's consumer does not offer of it."""
 
 import asyncio
-import contextlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,6 +11,7 @@ from aiokafka.protocol.group import LeaveGroupRequest
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
 from penstock.schemas.errors import TransportError
+from penstock.transport.closing import close, closing
 from penstock.transport.reach import why_unreachable
 
 
@@ -21,11 +21,13 @@ class CommittedOffsets:
     Args:
         client_options: keyword arguments for aiokafka's clients that concern the connection.
         group: the consumer group.
+        connect_s: bound on connecting.
     """
 
-    def __init__(self, client_options: dict[str, Any], group: str) -> None:
+    def __init__(self, client_options: dict[str, Any], group: str, *, connect_s: float = 30.0) -> None:
         self._options = client_options
         self._group = group
+        self._connect_s = connect_s
         self._admin: AIOKafkaAdminClient | None = None
 
     async def start(self) -> None:
@@ -34,20 +36,19 @@ class CommittedOffsets:
         Raises:
             TransportError: Kafka could not be reached.
         """
-        admin = AIOKafkaAdminClient(**self._options)
+        self._admin = AIOKafkaAdminClient(**self._options)
         try:
-            await admin.start()
-        except (kafka_errors.KafkaError, OSError) as error:
+            async with asyncio.timeout(self._connect_s):
+                await self._admin.start()
+        except (kafka_errors.KafkaError, TimeoutError, OSError) as error:
+            await self.close()
             raise await why_unreachable(self._options) from error
-        self._admin = admin
 
     async def close(self) -> None:
         """Disconnect."""
         admin, self._admin = self._admin, None
         if admin is not None:
-            with contextlib.suppress(Exception):
-                async with asyncio.timeout(2.0):
-                    await admin.close()
+            await close(admin)
 
     async def read(
         self, partitions: Iterable[TopicPartition], timeout_s: float
@@ -94,23 +95,21 @@ async def leave_for(
     Raises:
         TransportError: the coordinator did not answer by the deadline.
     """
-    admin = AIOKafkaAdminClient(**client_options)
-    client = AIOKafkaClient(**client_options)
     try:
-        async with asyncio.timeout(timeout_s):
+        async with (
+            closing(AIOKafkaAdminClient(**client_options)) as admin,
+            closing(AIOKafkaClient(**client_options)) as client,
+            asyncio.timeout(timeout_s),
+        ):
             await admin.start()
             await client.bootstrap()
             members = await _members_of(admin, group, member_client_id)
             for member_id in members:
                 coordinator = await client.coordinator_lookup(CoordinationType.GROUP, group)
                 await client.send(coordinator, LeaveGroupRequest(group, member_id))
-            return members
     except (kafka_errors.KafkaError, TimeoutError, OSError) as error:
         raise TransportError(f"the dead member could not leave group {group}: {error!r}") from error
-    finally:
-        for each in (admin, client):
-            with contextlib.suppress(Exception):
-                await each.close()
+    return members
 
 
 async def _members_of(admin: AIOKafkaAdminClient, group: str, member_client_id: str) -> list[str]:

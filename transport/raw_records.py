@@ -7,7 +7,6 @@ Source: kafka.apache.org/documentation, "Record Batch" and "Record".
 """
 
 import asyncio
-import contextlib
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
@@ -19,6 +18,7 @@ from aiokafka.record.util import decode_varint
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from penstock.schemas.errors import TransportError
+from penstock.transport.closing import closing
 
 _MAX_BYTES: Final = 1_048_576  # aiokafka's own max_partition_fetch_bytes; a larger first batch comes whole
 _LENGTH: Final = slice(8, 12)
@@ -54,9 +54,8 @@ async def fetch_raw(client_options: dict[str, Any], place: TopicPartition, offse
     Raises:
         TransportError: the partition's leader did not answer by the deadline, or refused.
     """
-    client = AIOKafkaClient(**client_options)
     try:
-        async with asyncio.timeout(timeout_s):
+        async with closing(AIOKafkaClient(**client_options)) as client, asyncio.timeout(timeout_s):
             await client.bootstrap()
             await client.set_topics([place.topic])
             wanted = [(place.topic, [(place.partition, offset, _MAX_BYTES)])]
@@ -68,9 +67,6 @@ async def fetch_raw(client_options: dict[str, Any], place: TopicPartition, offse
         return bytes(data or b"")
     except (kafka_errors.KafkaError, TimeoutError, OSError) as error:
         raise TransportError(f"{place.topic}/{place.partition} could not be read again: {error!r}") from error
-    finally:
-        with contextlib.suppress(Exception):
-            await client.close()
 
 
 def walk(place: TopicPartition, data: bytes, offset: int) -> Iterator[Found]:

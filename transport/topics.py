@@ -1,7 +1,6 @@
 """Which topics there are, with how many partitions."""
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -12,6 +11,7 @@ from aiokafka.client import AIOKafkaClient
 
 from penstock.schemas.errors import TransportError
 from penstock.schemas.logger import Logger
+from penstock.transport.closing import close, closing
 from penstock.transport.reach import why_unreachable
 
 log = Logger(__name__)
@@ -19,6 +19,7 @@ log = Logger(__name__)
 _HEARD_OF_S: Final = 0.5  # from the creation of a topic until every broker lists it
 _MAX_ABSENT: Final = 10_000  # names come from outside: remember no more than that
 _DENIED: Final = (kafka_errors.TopicAuthorizationFailedError.errno, kafka_errors.ClusterAuthorizationFailedError.errno)
+_FAILURES: Final = (kafka_errors.KafkaError, TimeoutError, OSError)
 
 
 class TopicDirectory:
@@ -66,15 +67,10 @@ class TopicDirectory:
         Raises:
             TransportError: Kafka could not be reached.
         """
-        self._client = AIOKafkaClient(**self._options)
         try:
-            async with asyncio.timeout(self._timeout_s):
-                await self._client.bootstrap()
-                await self._refresh()
-        except (kafka_errors.KafkaError, TimeoutError, OSError) as error:
-            await self.close()
+            await self._open()
+        except _FAILURES as error:
             raise await why_unreachable(self._options) from error
-
         self._renewing = asyncio.create_task(self._renew(), name="penstock-topics")
 
     async def close(self) -> None:
@@ -83,9 +79,18 @@ class TopicDirectory:
             self._renewing.cancel()
         client, self._client = self._client, None
         if client is not None:
-            with contextlib.suppress(Exception):
-                async with asyncio.timeout(2.0):
-                    await client.close()
+            await close(client)
+
+    async def _open(self) -> None:
+        """Connect and take the first snapshot. Raises: KafkaError, TimeoutError, OSError."""
+        self._client = AIOKafkaClient(**self._options)
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await self._client.bootstrap()
+                await self._refresh()
+        except BaseException:  # also when it is given up
+            await self.close()
+            raise
 
     def partitions(self, topic: str) -> int:
         """Return the topic's partition count in the snapshot, 0 where it has none."""
@@ -125,7 +130,7 @@ class TopicDirectory:
         try:
             async with asyncio.timeout(self._timeout_s):
                 await self._refresh()
-        except (kafka_errors.KafkaError, TimeoutError, OSError) as error:
+        except _FAILURES as error:
             log.warning("topics could not be listed", error=repr(error))
             return False
         return True
@@ -151,8 +156,8 @@ async def is_gone(client_options: dict[str, Any], topic: str) -> bool:
     """Tell whether the cluster answers and has no such topic; asking creates none."""
     directory = TopicDirectory(client_options)
     try:
-        await directory.start()
-    except TransportError:
+        await directory._open()
+    except _FAILURES:
         return False
     await directory.close()
     return directory.partitions(topic) == 0
@@ -183,7 +188,6 @@ async def create_topics(
     Raises:
         TransportError: Kafka could not be reached, or refused; one line for each topic that it refused.
     """
-    admin = AIOKafkaAdminClient(**client_options)
     wanted = [
         # An empty assignment is how aiokafka is told that -1 is meant.
         NewTopic(
@@ -196,14 +200,11 @@ async def create_topics(
         for name, partitions in topics.items()
     ]
     try:
-        async with asyncio.timeout(timeout_s):
+        async with closing(AIOKafkaAdminClient(**client_options)) as admin, asyncio.timeout(timeout_s):
             await admin.start()
             response = await admin.create_topics(wanted)
-    except (kafka_errors.KafkaError, TimeoutError, OSError) as error:
+    except _FAILURES as error:
         raise await why_unreachable(client_options) from error
-    finally:
-        with contextlib.suppress(Exception):
-            await admin.close()
     refused = [
         f"topic {name} could not be created: {_refusal(code, detail)}"
         for name, code, *detail in response.topic_errors

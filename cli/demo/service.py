@@ -18,6 +18,7 @@ from penstock.cli.demo.held_out import HeldOut
 from penstock.cli.demo.steps import Steps
 from penstock.cli.demo.training import read_held_out, train
 from penstock.cli.demo.workers import REPLIES, REQUESTS, Workers, workers
+from penstock.transport.closing import closing
 from penstock.transport.topics import create_topics
 
 T = TypeVar("T")
@@ -73,14 +74,12 @@ class Service:
         """Return how many replies have been written to the reply topic, wanted or not."""
         consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap_servers)
         try:
-            async with asyncio.timeout(_COUNT_S):
+            async with closing(consumer), asyncio.timeout(_COUNT_S):
                 await consumer.start()
                 places = [TopicPartition(REPLIES, partition) for partition in range(_PARTITIONS)]
                 return sum((await consumer.end_offsets(places)).values())
         except (KafkaError, TimeoutError, OSError) as error:
             raise DemoError(f"the replies could not be counted: {error or type(error).__name__}") from error
-        finally:
-            await consumer.stop()
 
 
 @asynccontextmanager

@@ -1,7 +1,6 @@
 """Tells requests that wait from offsets that hold none: marks of transactions, and what was taken back with them."""
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Mapping
 from typing import Any, Final
@@ -10,8 +9,9 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka import errors as kafka_errors
 from aiokafka.structs import TopicPartition
 
+from penstock.transport.closing import closing
+
 _POLL_MS: Final = 200
-_CLOSE_S: Final = 2.0
 
 
 async def hold_requests(
@@ -24,17 +24,13 @@ async def hold_requests(
         places: by partition, where to begin, and where the log ends.
         timeout_s: bound on all of it; a partition that shows no record by then holds none.
     """
-    consumer = AIOKafkaConsumer(**client_options, enable_auto_commit=False, isolation_level="read_committed")
+    options = {**client_options, "enable_auto_commit": False, "isolation_level": "read_committed"}
     try:
-        async with asyncio.timeout(timeout_s):
+        async with closing(AIOKafkaConsumer(**options)) as consumer, asyncio.timeout(timeout_s):
             await consumer.start()
             return await _read(consumer, places, time.monotonic() + timeout_s / 2)
     except (kafka_errors.KafkaError, TimeoutError, OSError):
         return frozenset(places)  # nothing is known: what waits is taken for requests
-    finally:
-        with contextlib.suppress(Exception):
-            async with asyncio.timeout(_CLOSE_S):
-                await consumer.stop()
 
 
 async def _read(
