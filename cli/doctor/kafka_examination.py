@@ -11,7 +11,7 @@ from penstock.cli.doctor.brokers import judge_addresses, judge_advertised, judge
 from penstock.cli.doctor.clocks import judge_controller, judge_newest
 from penstock.cli.doctor.cluster_seen import ClusterSeen, look_at_cluster, reach_all, watch_group, without_marks
 from penstock.cli.doctor.finding import ACCESS, GROUP, TOPICS, Finding
-from penstock.cli.doctor.group import STABLE, judge_group
+from penstock.cli.doctor.group import STABLE, GroupSeen, judge_group
 from penstock.cli.doctor.topics import Lane, judge_topics
 from penstock.cli.readable import Readable
 from penstock.cli.remedies import KafkaTools, Own
@@ -96,13 +96,18 @@ class KafkaExamination:
         if group is not None:
             self.members = len(group.group.members)
             if group.group.members and (group.waiting or group.group.state != STABLE):
-                with self.watching(f"watching group {group.name}", self.watch_s) as moved:
-                    group = await watch_group(
-                        reader, group, watch_s=self.watch_s, timeout_s=self.timeout_s, moved=moved
-                    )
-                group = await without_marks(self._options, group, timeout_s=self.timeout_s)
+                group = await self._watched(reader, group)
             seen = replace(seen, group=group)
         return self._judge(seen)
+
+    async def _watched(self, reader: ClusterReader, group: GroupSeen) -> GroupSeen:
+        """Return the group after a while; as it was where it can't be looked at again, as other findings remain."""
+        try:
+            with self.watching(f"watching group {group.name}", self.watch_s) as moved:
+                group = await watch_group(reader, group, watch_s=self.watch_s, timeout_s=self.timeout_s, moved=moved)
+        except TransportError:
+            return group
+        return await without_marks(self._options, group, timeout_s=self.timeout_s)
 
     def _judge(self, seen: ClusterSeen) -> list[Finding]:
         lane, group = self.readable.worker, seen.group

@@ -14,11 +14,13 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.structs import TopicPartition
 
+from penstock.cli.doctor import kafka_examination
 from penstock.cli.doctor.finding import Finding
 from penstock.cli.remedies import KafkaTools
 from penstock.cli.topics.creation import Wanted, make
 from penstock.cli.topics.plan import Sizes
 from penstock.consumer.settings import LaneSettings, ToolSettings
+from penstock.schemas.errors import TransportError
 from penstock.transport.settings import KafkaSettings
 from tests.support.examination import examined, settings_of
 from tests.support.lane import Lane
@@ -129,6 +131,19 @@ async def test_requests_that_do_not_move_are_found(service, lane: Lane):
     assert found["progress"].what.startswith("2 requests wait and do not move")
     assert found["progress"].what.endswith(f"{lane.requests}/3")
     assert "idler on" in found["progress"].mend
+
+
+async def test_group_that_cannot_be_watched_leaves_the_other_findings(service, lane: Lane, monkeypatch):
+    async def away(*_: object, **__: object) -> None:
+        raise TransportError("its coordinator is away")
+
+    monkeypatch.setattr(kafka_examination, "watch_group", away)
+    await lane.send([(3, None, ROW, ()), (4, None, ROW, ())])
+    async with reader_without_worker(lane):
+        found = await examined(service)
+    group = by_check(found, "group")["progress"]
+    assert (group.level, group.what) == ("skipped", "2 requests wait; whether they move was not watched")
+    assert {each.section for each in found if each.level != "skipped"} >= {"topics", "access"}
 
 
 async def test_requests_that_move_are_well(service, lane: Lane):
