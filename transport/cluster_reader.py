@@ -39,6 +39,20 @@ class ClusterReader:
         self._answered: int | None = None
 
     async def __aenter__(self) -> Self:
+        await self.connect()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def connect(self) -> None:
+        """Connect, as entering does.
+
+        Raises:
+            TransportError: no broker answers; why, and what to do.
+        """
         # aiokafka would try one address after the other, and not tell why none is of use.
         servers = await reached_addresses(self._options, timeout_s=self._timeout_s)
         self._client = AIOKafkaClient(**{**self._options, "bootstrap_servers": servers})
@@ -46,14 +60,14 @@ class ClusterReader:
             async with self._deadline(f"no Kafka broker answers at {','.join(servers)}"):
                 await self._client.bootstrap()
         except BaseException:
-            await self._close()
+            await self.close()
             raise
-        return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._close()
+    async def close(self) -> None:
+        """Disconnect, as leaving does."""
+        client, self._client = self._client, None
+        if client is not None:
+            await close(client)
 
     @property
     def client(self) -> AIOKafkaClient:
@@ -168,11 +182,6 @@ class ClusterReader:
                 yield
         except (kafka_errors.KafkaError, NotImplementedError, TimeoutError, OSError) as error:
             raise TransportError(f"{failure}: {_reason(error)}.\n`penstock doctor` finds out why.") from error
-
-    async def _close(self) -> None:
-        client, self._client = self._client, None
-        if client is not None:
-            await close(client)
 
 
 def _reason(error: Exception) -> str:

@@ -40,7 +40,7 @@ class Member:
 
     client_id: str
     host: str
-    owns: frozenset[TopicPartition]
+    owns: frozenset[TopicPartition] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,44 +1,21 @@
 """What Kafka knows of the service: the group's members, and the lag of every partition, owned or not."""
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer
-from aiokafka import errors as kafka_errors
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
-from aiokafka.structs import TopicPartition
-
 from penstock.cli.top.sample import printable
+from penstock.schemas.errors import TransportError
+from penstock.transport.cluster_reader import ClusterReader
+from penstock.transport.membership import GroupReader, Member
+from penstock.transport.offsets import Place as At
+from penstock.transport.offsets import lags
 
-_CONNECT_S: Final = 5.0  # the page goes on meanwhile
-_READ_S: Final = 2.0
-_TOPICS_AGE_S: Final = 30.0  # all topics of a cluster are much to ask for each second
-_NOT_YET: Final = (
-    kafka_errors.GroupCoordinatorNotAvailableError,
-    kafka_errors.GroupLoadInProgressError,
-    kafka_errors.NotCoordinatorForGroupError,
-)
+_CALL_S: Final = 3.0  # the page goes on meanwhile
 _EMPTY_STATES: Final = ("Dead", "Empty")
 Place = tuple[str, int]  # topic, partition
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """A member of the group.
-
-    Attributes:
-        client_id, host: as the coordinator has them.
-        partitions: its own.
-    """
-
-    client_id: str
-    host: str
-    partitions: frozenset[Place] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +42,7 @@ class ClusterState:
 
     def lag(self, place: Place) -> int:
         """Return how many records of a partition are not finished."""
-        return max(0, self.ends[place] - self.done.get(place, 0))
+        return self.ends[place] - self.done[place]
 
     @property
     def unknown_group(self) -> bool:
@@ -82,96 +59,48 @@ class Cluster:
 
     def __init__(self, client_options: dict[str, Any]) -> None:
         self._options = client_options
-        self._admin: AIOKafkaAdminClient | None = None
-        self._consumer: AIOKafkaConsumer | None = None
-        self._counts: dict[str, int] = {}
-        self._counted = float("-inf")
+        self._reader: ClusterReader | None = None
+        self._groups: dict[str, GroupReader] = {}
 
     async def read(self, group: str, topics: Iterable[str]) -> ClusterState:
         """Ask for the state of a group and of the topics it reads. Never raises; what fails is the state's problem."""
-        timeout_s = _READ_S if self._consumer is not None else _CONNECT_S
         try:
-            async with asyncio.timeout(timeout_s):
-                return await self._read(group, tuple(topics))
-        except (kafka_errors.KafkaError, TimeoutError, OSError) as error:
+            return await self._read(group, list(topics))
+        except TransportError as error:
             await self.close()
-            return ClusterState(time.monotonic(), problem=_explain(error, group, timeout_s))
+            return ClusterState(time.monotonic(), problem=printable(str(error).splitlines()[0].rstrip(".")))
 
     async def close(self) -> None:
         """Disconnect."""
-        admin, consumer = self._admin, self._consumer
-        self._admin = self._consumer = None
-        self._counted = float("-inf")
-        closing = [each for each in (admin and admin.close(), consumer and consumer.stop()) if each is not None]
-        with contextlib.suppress(Exception):
-            async with asyncio.timeout(1.0):
-                await asyncio.gather(*closing, return_exceptions=True)
+        reader, self._reader = self._reader, None
+        self._groups.clear()
+        if reader is not None:
+            await reader.close()
 
-    async def _read(self, group: str, topics: tuple[str, ...]) -> ClusterState:
-        if self._admin is None or self._consumer is None:
-            self._admin = AIOKafkaAdminClient(**self._options)
-            self._consumer = AIOKafkaConsumer(**self._options, enable_auto_commit=False)
-            await asyncio.gather(self._admin.start(), self._consumer.start())
-        admin, consumer = self._admin, self._consumer
-        at = time.monotonic()
-        places = await self._places(admin, topics)
-        # What is done is asked for first: asked later it could be beyond the end.
-        committed = await admin.list_consumer_group_offsets(group, partitions=places) if places else {}
-        known = {place: state.offset for place, state in committed.items() if state.offset >= 0}
-        done = dict(known)
-        if fresh := [place for place in places if place not in done]:
-            done |= await consumer.beginning_offsets(fresh)
-        ends = await consumer.end_offsets(places) if places else {}
-        state, members = await _described(admin, group)
+    async def _read(self, name: str, topics: list[str]) -> ClusterState:
+        if self._reader is None:
+            self._reader = ClusterReader(self._options, timeout_s=_CALL_S)
+            await self._reader.connect()
+        reader, at = self._reader, time.monotonic()
+        group = self._groups.setdefault(name, GroupReader(reader, name, timeout_s=_CALL_S))
+        cluster = await reader.describe(topics)
+        # What is done is asked for before the ends: asked later it could be beyond them.
+        described, committed, beginnings = await asyncio.gather(
+            group.describe(), group.committed(), reader.offsets(cluster, topics, At.BEGINNING)
+        )
+        if described.hidden or committed is None:
+            raise TransportError(f"not allowed to describe group {name}")
+        known = lags(beginnings, await reader.offsets(cluster, topics, At.END), committed)
+        if untold := sum(len(cluster.topics[topic].partitions) for topic in topics) - len(known):
+            raise TransportError(f"{untold} partitions of the request topics have no leader that answers")
+        members = [
+            replace(each, client_id=printable(each.client_id), host=printable(each.host)) for each in described.members
+        ]
         return ClusterState(
             at,
-            state=state,
-            members=members,
-            ends={tuple(place): end for place, end in ends.items()},
-            done={tuple(place): offset for place, offset in done.items()},
-            committed=bool(known),
+            state=described.state,
+            members=tuple(sorted(members, key=lambda member: member.client_id)),
+            ends={place: lag.end for place, lag in known.items()},
+            done={place: lag.next_offset for place, lag in known.items()},
+            committed=any(lag.committed is not None for lag in known.values()),
         )
-
-    async def _places(self, admin: AIOKafkaAdminClient, topics: tuple[str, ...]) -> list[TopicPartition]:
-        """Return the partitions of topics. All topics are asked for, since naming one could create it."""
-        unknown = any(topic not in self._counts for topic in topics)
-        age_s = time.monotonic() - self._counted
-        if age_s > _TOPICS_AGE_S or (unknown and age_s > 1.0):
-            self._counts = {each["topic"]: len(each["partitions"]) for each in await admin.describe_topics()}
-            self._counted = time.monotonic()
-        return [TopicPartition(topic, number) for topic in topics for number in range(self._counts.get(topic, 0))]
-
-
-async def _described(admin: AIOKafkaAdminClient, group: str) -> tuple[str, tuple[Member, ...]]:
-    """Return the state and the members of a group."""
-    members: list[Member] = []
-    state = ""
-    for response in await admin.describe_consumer_groups([group]):
-        for code, _, state_name, _, _, described, *_ in response.groups:
-            if code:
-                raise kafka_errors.for_code(code)(f"group {group}")
-            state = str(state_name)
-            members += [_member(*each[1:5]) for each in described]
-    return state, tuple(sorted(members, key=lambda member: member.client_id))
-
-
-def _member(client_id: str, host: str, _metadata: bytes, assignment: bytes) -> Member:
-    places: frozenset[Place] = frozenset()
-    if assignment:  # a member that has just joined has none yet
-        decoded = ConsumerProtocolMemberAssignment.decode(assignment)
-        places = frozenset((topic, number) for topic, numbers in decoded.assignment for number in numbers)
-    return Member(printable(client_id), printable(host.lstrip("/")), places)
-
-
-def _explain(error: BaseException, group: str, timeout_s: float) -> str:
-    if isinstance(error, kafka_errors.GroupAuthorizationFailedError):
-        return f"not allowed to describe group {printable(group)}"
-    if isinstance(error, kafka_errors.TopicAuthorizationFailedError):
-        return "not allowed to describe the request topics"
-    if isinstance(error, _NOT_YET):
-        return f"no broker coordinates group {printable(group)} yet"
-    if isinstance(error, TimeoutError):
-        return f"no answer within {timeout_s:g} s"
-    if isinstance(error, kafka_errors.KafkaConnectionError | kafka_errors.NodeNotReadyError | OSError):
-        return "no broker answers, or none lets us in"
-    return printable(f"{type(error).__name__}: {error}".split("\n", maxsplit=1)[0])

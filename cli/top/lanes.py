@@ -47,8 +47,8 @@ def _from_workers(topic: str, processes: Sequence[Process]) -> LaneLine:
 
 def _from_kafka(topic: str, before: ClusterState | None, now: ClusterState) -> LaneLine:
     places = [place for place in now.ends if place[0] == topic]
-    owners = [member for member in now.members if any(place[0] == topic for place in member.partitions)]
-    owned = {place for member in owners for place in member.partitions if place[0] == topic}
+    owners = [member for member in now.members if any(place[0] == topic for place in member.owns)]
+    owned = {place for member in owners for place in member.owns if place[0] == topic}
     apart = before is not None and now.at > before.at
     return LaneLine(
         topic=topic,

@@ -40,7 +40,9 @@ def _on_kafka(cluster: ClusterState | None, processes: Sequence[Process], group:
     others = sorted(said - {"", kafka})
     hint = f" The workers use {others[0]}: say -b {others[0]}." if others else ""
     if cluster.problem is not None:
-        yield f"Kafka at {kafka}: {cluster.problem}; lag is by the workers' word.{hint}"
+        problem = cluster.problem
+        what = f"{problem[0].upper()}{problem[1:]}" if kafka in problem else f"Kafka at {kafka}: {problem}"
+        yield f"{what}; lag is by the workers' word.{hint}"
     elif cluster.unknown_group:
         yield f"Kafka at {kafka} does not know group {group}.{hint}"
 

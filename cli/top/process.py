@@ -132,10 +132,8 @@ def worker_lines(
     strangers = [each for each in cluster.members if each.client_id not in known] if cluster else []
     lines = [_worker_line(process, now, wall) for process in processes]
     for member in strangers:
-        lag = sum(cluster.lag(place) for place in member.partitions if place in cluster.ends) if cluster else None
-        lines.append(
-            WorkerLine(member.host, member.client_id, None, "no page", partitions=len(member.partitions), lag=lag)
-        )
+        lag = sum(cluster.lag(place) for place in member.owns if place in cluster.ends) if cluster else None
+        lines.append(WorkerLine(member.host, member.client_id, None, "no page", partitions=len(member.owns), lag=lag))
     return lines
 
 

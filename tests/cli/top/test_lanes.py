@@ -1,10 +1,11 @@
 """Request topics: what waits, what comes and goes, and who serves them."""
 
-from penstock.cli.top.cluster import ClusterState, Member, Place
+from penstock.cli.top.cluster import ClusterState, Place
 from penstock.cli.top.lanes import lag_of, lane_lines
 from penstock.cli.top.process import Process
 from penstock.cli.top.sample import Sample
 from penstock.cli.top.view import LaneLine
+from penstock.transport.membership import Member
 
 ONE, TWO, THREE = ("requests", 0), ("requests", 1), ("others", 0)
 MEMBERS = (Member("penstock-1", "10.0.0.7", frozenset({ONE, THREE})), Member("penstock-2", "10.0.0.8"))

@@ -162,7 +162,7 @@ async def test_page_goes_on_without_kafka_and_without_workers(worker_process):
     async with PseudoTerminal(
         "top", "--url", worker.url(), "-b", f"127.0.0.1:{nowhere}", "--interval", "0.2", columns=80, lines=24
     ) as terminal:
-        await terminal.shows("1 of 1 ready", f"Kafka at 127.0.0.1:{nowhere}: no broker answers")
+        await terminal.shows("1 of 1 ready", f"No Kafka broker answers at 127.0.0.1:{nowhere}: connection refused")
         await terminal.shows("say -b")
         worker.signal(signal.SIGTERM)
         await terminal.shows("0 of 1 ready", "nobody listens there")

@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
-from penstock.cli.top.cluster import ClusterState, Member
+from penstock.cli.top.cluster import ClusterState
 from penstock.cli.top.sample import Sample, Silence
 from penstock.cli.top.summary import Moment, lag_trend
 from penstock.cli.top.view import CodeLine, View, as_document
 from penstock.cli.top.watch import Watch
+from penstock.transport.membership import Member
 
 HERE, THERE = "http://here:8090", "http://here:8091"
 WALL = 1_800_000_000.0
@@ -125,6 +126,10 @@ def test_without_kafka_the_page_goes_on_with_the_workers_word():
 
     assert (view.kafka_problem, view.totals.lag, view.totals.arriving_per_s) == ("no broker answers", 7, None)
     assert view.notes == ("Kafka at localhost:9092: no broker answers; lag is by the workers' word.",)
+
+    seen.heard(ClusterState(13.0, problem="no Kafka broker answers at localhost:9092: connection refused"))
+    (note,) = seen.view(13.0, WALL).notes
+    assert note == "No Kafka broker answers at localhost:9092: connection refused; lag is by the workers' word."
 
 
 def test_cluster_that_does_not_know_the_group_is_told_from_the_workers_own():
