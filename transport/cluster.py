@@ -45,7 +45,6 @@ class Topic:
 
     name: str
     partitions: tuple[Partition, ...] = ()
-    internal: bool = False
     hidden: bool = False
     may: Rights | None = None
 
@@ -69,7 +68,6 @@ class Cluster:
         may: what this user may do with the cluster; None where that was not told.
     """
 
-    cluster_id: str
     controller: int | None
     nodes: tuple[Node, ...]
     topics: Mapping[str, Topic]
@@ -79,15 +77,14 @@ class Cluster:
 def read_cluster(response: Any) -> Cluster:
     """Turn the answer to `AuthorizedMetadata` into a `Cluster`."""
     topics: dict[str, Topic] = {}
-    for error_code, name, internal, partitions, bits in response.topics:
+    for error_code, name, _, partitions, bits in response.topics:
         found = [
             Partition(number, leader if leader >= 0 else None, tuple(replicas), tuple(in_sync))
             for _, number, leader, _, replicas, in_sync, _ in partitions
         ]
         in_order = tuple(sorted(found, key=lambda partition: partition.number))
-        topics[name] = Topic(name, in_order, internal, error_code == TOPIC_DENIED, rights(bits))
+        topics[name] = Topic(name, in_order, error_code == TOPIC_DENIED, rights(bits))
     return Cluster(
-        cluster_id=response.cluster_id or "",
         controller=response.controller_id if response.controller_id >= 0 else None,
         nodes=tuple(Node(node_id, host, port) for node_id, host, port, _ in response.brokers),
         topics=topics,

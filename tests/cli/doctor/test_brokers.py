@@ -11,7 +11,7 @@ REFUSED = Reached("b:9092", Problem.REFUSED)
 
 
 def cluster(brokers: int = 1) -> Cluster:
-    return Cluster("id", 1, tuple(Node(number, "a", 9092) for number in range(brokers)), {})
+    return Cluster(1, tuple(Node(number, "a", 9092) for number in range(brokers)), {})
 
 
 def test_address_that_answers_is_well():
