@@ -54,23 +54,24 @@ def tool_settings(
     Raises:
         ConfigurationError: one line for each fault.
     """
-    return _load(ToolSettings, config, bootstrap_servers, overrides, more)
+    return partial_settings(ToolSettings, config, bootstrap_servers, overrides, **more)
 
 
 def service_settings(
     config: Path | None, bootstrap_servers: str | None, overrides: list[str] | None, **more: object
 ) -> ServiceSettings:
     """Build the settings of a whole service; for arguments and errors see `tool_settings`."""
-    return _load(ServiceSettings, config, bootstrap_servers, overrides, more)
+    return partial_settings(ServiceSettings, config, bootstrap_servers, overrides, **more)
 
 
-def _load(
+def partial_settings(
     settings_class: type[SettingsT],
     config: Path | None,
     bootstrap_servers: str | None,
     overrides: list[str] | None,
-    more: dict[str, object],
+    **more: object,
 ) -> SettingsT:
+    """Build a part of a service's settings, a root class of its own; for the rest see `tool_settings`."""
     options = given_settings(bootstrap_servers, overrides, **more)
     return load(settings_class, file=config_file(config), overrides=options, among=ServiceSettings)
 

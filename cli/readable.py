@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from penstock.cli.options import config_file, service_settings
-from penstock.cli.topics.plan import Sizes
+from penstock.consumer.lane import Sizes
 from penstock.consumer.settings import ServiceSettings, WorkerSettings
 from penstock.core.configuration import fields_of
 from penstock.core.setting_sources import CONFIG_VARIABLE, read_environment, read_file, read_options
@@ -49,7 +49,7 @@ class Readable:
     @property
     def sizes(self) -> Sizes:
         """What the service lets through."""
-        return Sizes(self.limits.max_bytes, self.limits.max_header_bytes, self.worker.max_reply_bytes)
+        return Sizes.of(self.worker, self.limits)
 
 
 def read_settings(config: Path | None, bootstrap_servers: str | None, overrides: list[str] | None) -> Readable:

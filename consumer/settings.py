@@ -49,6 +49,12 @@ class LaneSettings(BaseModel):
     processes: int = Field(
         default=1, ge=1, le=1024, description="Worker processes on this machine; one for each core to use."
     )
+    max_reply_bytes: int = Field(
+        default=1_000_000,
+        ge=1024,  # an error reply must always fit
+        le=2**31 - 1,
+        description="Bytes of a reply; a larger one becomes an error reply. Keep it below the topic's limit.",
+    )
 
     @field_validator("request_topics")
     @classmethod
@@ -134,12 +140,6 @@ class WorkerSettings(LaneSettings):
         gt=0.0,
         lt=1.0,
         description="Reading resumes when what is held falls to this part of the bounds.",
-    )
-    max_reply_bytes: int = Field(
-        default=1_000_000,
-        ge=1024,  # an error reply must always fit
-        le=2**31 - 1,
-        description="Bytes of a reply; a larger one becomes an error reply. Keep it below the topic's limit.",
     )
 
     @field_validator("allowed_reply_topics")

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from penstock.cli.doctor.finding import ACCESS, Finding
 from penstock.cli.remedies import KafkaTools
-from penstock.cli.topics.plan import Role
+from penstock.consumer.lane import Role
 from penstock.transport.authorized import Operation, Rights
 from penstock.transport.cluster import Topic
 from penstock.transport.membership import ConsumerGroup

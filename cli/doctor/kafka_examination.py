@@ -15,7 +15,7 @@ from penstock.cli.doctor.group import STABLE, GroupSeen, judge_group
 from penstock.cli.doctor.topics import Lane, judge_topics
 from penstock.cli.readable import Readable
 from penstock.cli.remedies import KafkaTools, Own
-from penstock.cli.topics.plan import roles
+from penstock.consumer.lane import roles
 from penstock.schemas.errors import TransportError
 from penstock.transport.cluster_reader import ClusterReader
 from penstock.transport.problems import Reached

@@ -7,7 +7,8 @@ from typing import Final
 from penstock.cli.doctor.finding import TOPICS, Finding
 from penstock.cli.doctor.partitions import judge_partitions
 from penstock.cli.remedies import KafkaTools
-from penstock.cli.topics.plan import Role, Sizes, duration, in_sync_for, message_bytes
+from penstock.cli.topics.plan import duration
+from penstock.consumer.lane import Role, Sizes, in_sync_for, message_bytes
 from penstock.transport.authorized import Operation
 from penstock.transport.cluster import Topic
 

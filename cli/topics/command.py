@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from penstock.cli.help import HelpfulGroup
-from penstock.cli.options import BootstrapServers, Config, Json, Overrides, tool_settings
-from penstock.cli.readable import read_settings
+from penstock.cli.options import BootstrapServers, Config, Json, Overrides, partial_settings, tool_settings
 from penstock.cli.stopping import run
 from penstock.cli.terminal import print_json, print_table, progress, say
 
@@ -63,17 +62,16 @@ def create(
       penstock topics create --print
     """
     from penstock.cli.remedies import KafkaTools
-    from penstock.cli.topics.creation import Wanted, make, planned
+    from penstock.cli.topics.creation import TopicSettings, Wanted, make, planned
 
-    loaded = tool_settings(config, bootstrap_servers, settings)
-    sizes = read_settings(config, None, settings).sizes
+    loaded = partial_settings(TopicSettings, config, bootstrap_servers, settings)
     wanted = Wanted(partitions, replication_factor, _seconds(retention))
     tools = KafkaTools.of(loaded.kafka)
     if printed:
-        _print_commands(run(planned(loaded, sizes, wanted)), tools, json=json)
+        _print_commands(run(planned(loaded, wanted)), tools, json=json)
         return
     with progress("topics"):
-        made = run(make(loaded, sizes, wanted, tools))
+        made = run(make(loaded, wanted, tools))
     if json:
         print_json({"topics": made})
     else:

@@ -5,14 +5,28 @@ import time
 from dataclasses import dataclass, field
 from typing import Final
 
+from pydantic import Field
+
 from penstock.cli.remedies import KafkaTools
-from penstock.cli.topics.plan import Difference, Sizes, TopicPlan, commands, differences, plan, replication_for, roles
-from penstock.consumer.settings import ToolSettings
+from penstock.cli.topics.plan import Difference, TopicPlan, commands, differences, plan, replication_for
+from penstock.consumer.lane import Sizes, roles
+from penstock.consumer.settings import LaneSettings
+from penstock.core.configuration import Settings
+from penstock.core.settings import LimitsSettings
 from penstock.transport.cluster import Cluster
 from penstock.transport.cluster_reader import ClusterReader
+from penstock.transport.settings import KafkaSettings
 from penstock.transport.topics import create_topics
 
 _HEARD_OF_S: Final = 10.0  # until every broker should have heard of a new topic
+
+
+class TopicSettings(Settings):
+    """The part of the settings that making topics needs."""
+
+    kafka: KafkaSettings = Field(default_factory=KafkaSettings, description="The connection to the cluster.")
+    worker: LaneSettings = Field(default_factory=LaneSettings, description="Where requests come and replies go.")
+    limits: LimitsSettings = Field(default_factory=LimitsSettings, description="How large a request may be.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +59,7 @@ class Made:
     settings_seen: bool = True
 
 
-async def planned(settings: ToolSettings, sizes: Sizes, wanted: Wanted) -> list[TopicPlan]:
+async def planned(settings: TopicSettings, wanted: Wanted) -> list[TopicPlan]:
     """Plan the topics; asks the cluster for its size where the number of copies is not given.
 
     Raises:
@@ -57,21 +71,21 @@ async def planned(settings: ToolSettings, sizes: Sizes, wanted: Wanted) -> list[
             replication = replication_for(len((await reader.describe([])).nodes))
     return plan(
         settings.worker,
-        sizes,
+        Sizes.of(settings.worker, settings.limits),
         partitions=wanted.partitions,
         replication=replication,
         retention_s=wanted.retention_s,
     )
 
 
-async def make(settings: ToolSettings, sizes: Sizes, wanted: Wanted, tools: KafkaTools) -> list[Made]:
+async def make(settings: TopicSettings, wanted: Wanted, tools: KafkaTools) -> list[Made]:
     """Make the topics that are missing.
 
     Raises:
         TransportError: no broker answered, or it refused.
     """
     names = list(roles(settings.worker))
-    plans = await planned(settings, sizes, wanted)
+    plans = await planned(settings, wanted)
     async with ClusterReader(settings.kafka.client_options()) as reader:
         before = await reader.describe(names)
         missing = [each for each in plans if not before.topics[each.name].partitions]
@@ -98,7 +112,7 @@ async def _listed(reader: ClusterReader, names: list[str]) -> Cluster:
         await asyncio.sleep(0.05)
 
 
-async def _create(settings: ToolSettings, missing: list[TopicPlan]) -> set[str]:
+async def _create(settings: TopicSettings, missing: list[TopicPlan]) -> set[str]:
     if not missing:
         return set()
     created = await create_topics(

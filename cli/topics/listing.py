@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from aiokafka.structs import TopicPartition
 
-from penstock.cli.topics.plan import duration, roles
+from penstock.cli.topics.plan import duration
+from penstock.consumer.lane import roles
 from penstock.consumer.settings import ToolSettings
 from penstock.transport.cluster_reader import ClusterReader
 from penstock.transport.membership import GroupReader

@@ -13,39 +13,16 @@ Why these settings:
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
 from penstock.cli.remedies import KafkaTools
+from penstock.consumer.lane import Role, Sizes, in_sync_for, message_bytes, roles
 from penstock.consumer.settings import LaneSettings
 from penstock.transport.cluster import Topic
 
-PARTITIONS: Final = 8
-KAFKA_MAX_MESSAGE_BYTES: Final = 1_048_588  # Kafka's default of max.message.bytes
-RECORD_OVERHEAD: Final = 1024  # bytes of a record's key and framing, and of the batch around it
-DEAD_LETTER_OVERHEAD: Final = 16 * 1024  # bytes of the headers that say why
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _DURATION: Final = re.compile(r"(\d{1,6})\s*([smhd])")
-
-
-class Role(StrEnum):
-    """What a topic is for."""
-
-    REQUEST = "request"
-    REPLY = "reply"
-    DEAD_LETTER = "dead letter"
-
-
 _RETENTION_S: Final = {Role.REQUEST: 7 * 86_400, Role.REPLY: 86_400, Role.DEAD_LETTER: 30 * 86_400}
-
-
-@dataclass(frozen=True, slots=True)
-class Sizes:
-    """Bytes that the service lets through: of a request's value and headers, and of a reply."""
-
-    request: int
-    headers: int
-    reply: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,27 +54,6 @@ class Difference:
     change: bool = False
 
 
-def roles(lane: LaneSettings) -> dict[str, Role]:
-    """Return the topics of a service, each once, in the order of a request's way."""
-    dead_letters = map(lane.dead_letter_topic_of, lane.request_topics)
-    return {
-        **dict.fromkeys(lane.request_topics, Role.REQUEST),
-        lane.reply_topic: Role.REPLY,
-        **dict.fromkeys(dead_letters, Role.DEAD_LETTER),
-    }
-
-
-def message_bytes(role: Role, sizes: Sizes) -> int:
-    """Return the `max.message.bytes` that a topic of this role needs."""
-    request = sizes.request + sizes.headers + RECORD_OVERHEAD
-    needed = {
-        Role.REQUEST: request,
-        Role.REPLY: sizes.reply + RECORD_OVERHEAD,
-        Role.DEAD_LETTER: request + DEAD_LETTER_OVERHEAD,
-    }
-    return max(KAFKA_MAX_MESSAGE_BYTES, needed[role])
-
-
 def plan(
     lane: LaneSettings, sizes: Sizes, *, partitions: int, replication: int, retention_s: int | None
 ) -> list[TopicPlan]:
@@ -125,11 +81,6 @@ def _settings(role: Role, sizes: Sizes, replication: int, retention_s: int | Non
         "min.insync.replicas": str(in_sync_for(replication)),
     }
     return chosen | ({"compression.type": "uncompressed"} if role is Role.REQUEST else {})
-
-
-def in_sync_for(replication: int) -> int:
-    """Return the `min.insync.replicas` that suits so many copies."""
-    return 2 if replication >= 3 else 1
 
 
 def replication_for(brokers: int) -> int:

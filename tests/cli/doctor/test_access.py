@@ -4,7 +4,7 @@ import pytest
 
 from penstock.cli.doctor.access import judge_access, principal
 from penstock.cli.remedies import KafkaTools
-from penstock.cli.topics.plan import Role
+from penstock.consumer.lane import Role
 from penstock.transport.authorized import Operation, Rights, rights
 from penstock.transport.cluster import Topic
 from penstock.transport.membership import HIDDEN, ConsumerGroup

@@ -17,9 +17,8 @@ from aiokafka.structs import TopicPartition
 from penstock.cli.doctor import kafka_examination
 from penstock.cli.doctor.finding import Finding
 from penstock.cli.remedies import KafkaTools
-from penstock.cli.topics.creation import Wanted, make
-from penstock.cli.topics.plan import Sizes
-from penstock.consumer.settings import LaneSettings, ToolSettings
+from penstock.cli.topics.creation import TopicSettings, Wanted, make
+from penstock.consumer.settings import LaneSettings
 from penstock.schemas.errors import TransportError
 from penstock.transport.settings import KafkaSettings
 from tests.support.examination import examined, settings_of
@@ -50,11 +49,11 @@ async def made_lane(bootstrap: str) -> Lane:
     """A lane with the topics that `penstock topics create` makes."""
     name = f"doctor-{secrets.token_hex(4)}"
     lane = Lane(bootstrap, f"{name}-requests", f"{name}-replies", f"{name}-group")
-    settings = ToolSettings(
+    settings = TopicSettings(
         kafka=KafkaSettings(bootstrap_servers=tuple(bootstrap.split(","))),
         worker=LaneSettings(request_topics=(lane.requests,), reply_topic=lane.replies),
     )
-    await make(settings, Sizes(16_000_000, 16_000, 1_000_000), Wanted(8), KafkaTools(bootstrap))
+    await make(settings, Wanted(8), KafkaTools(bootstrap))
     return lane
 
 

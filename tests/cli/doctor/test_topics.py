@@ -6,7 +6,7 @@ import pytest
 
 from penstock.cli.doctor.topics import Lane, judge_topics
 from penstock.cli.remedies import KafkaTools
-from penstock.cli.topics.plan import Role, Sizes
+from penstock.consumer.lane import Role, Sizes
 from penstock.transport.cluster import Partition, Topic
 
 ROLES = {"requests": Role.REQUEST, "replies": Role.REPLY, "requests-dlt": Role.DEAD_LETTER}

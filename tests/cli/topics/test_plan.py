@@ -4,10 +4,7 @@ import pytest
 
 from penstock.cli.remedies import KafkaTools
 from penstock.cli.topics.plan import (
-    KAFKA_MAX_MESSAGE_BYTES,
     Difference,
-    Role,
-    Sizes,
     TopicPlan,
     commands,
     differences,
@@ -15,8 +12,8 @@ from penstock.cli.topics.plan import (
     parse_duration,
     plan,
     replication_for,
-    roles,
 )
+from penstock.consumer.lane import KAFKA_MAX_MESSAGE_BYTES, Role, Sizes, roles
 from penstock.consumer.settings import LaneSettings
 from penstock.transport.cluster import Partition, Topic
 

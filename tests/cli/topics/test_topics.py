@@ -3,6 +3,7 @@
 import asyncio
 import json
 import secrets
+from pathlib import Path
 
 import pytest
 
@@ -80,6 +81,30 @@ async def test_printed_commands_make_nothing(service):
     assert ran.out.count("--config retention.ms=7200000") == 5
     assert ran.out.count("--config compression.type=uncompressed") == 2
     assert all(topic["partitions"] == 0 for topic in (await listed(service)).values())
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ('[limits]\nmax_bytes = "20 MB"\n', "limits.max_bytes"),
+        ('[worker]\nmax_reply_bytes = "a lot"\n', "worker.max_reply_bytes"),
+    ],
+)
+def test_no_topics_are_planned_with_sizes_that_are_faulty(text: str, fault: str, tmp_path: Path):
+    (tmp_path / "penstock.toml").write_text(text)
+    ran = penstock("topics", "create", "--print", "--replication-factor", 1, folder=tmp_path)
+    assert (ran.status, ran.out) == (2, "")
+    assert f"penstock.toml: {fault}" in ran.err
+
+
+def test_sizes_of_the_settings_become_those_of_the_topics(tmp_path: Path):
+    (tmp_path / "penstock.toml").write_text(
+        "[limits]\nmax_bytes = 30_000_000\n[worker]\nmax_reply_bytes = 40_000_000\n"
+    )
+    ran = penstock("topics", "create", "--print", "--replication-factor", 1, folder=tmp_path)
+    assert ran.status == 0
+    assert "max.message.bytes=3001" in ran.out
+    assert "max.message.bytes=40001024" in ran.out
 
 
 async def test_messages_and_those_that_wait_are_counted(lane: Lane):
