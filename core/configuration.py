@@ -20,6 +20,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from penstock.core.setting_sources import (
     CONFIG_VARIABLE,
     PREFIX,
+    Fault,
+    Kind,
     Layer,
     read_environment,
     read_file,
@@ -92,18 +94,37 @@ def load(
         ConfigurationError: one line for each fault. A rule over several settings is only checked once those
             are valid by themselves.
     """
-    whole = among or settings_class
-    fields = dict(fields_of(whole))
-    layers = _layers(whole, fields, file_of(file, environ), environ, overrides)
-    faults = [fault for layer in layers for fault in layer.faults]
-    try:
-        settings = settings_class.model_validate(_merged(settings_class, layers))
-    except ValidationError as error:
-        faults += [_describe(detail, fields, layers) for detail in error.errors()]
-    if faults:
-        # Raised out here, so that pydantic's error, which holds its input with the secrets, is not chained to it.
-        raise ConfigurationError("\n".join(faults))
+    layers = _layers(among or settings_class, file_of(file, environ), environ, overrides)
+    settings, faults = _judged(settings_class, layers, among)
+    if faults or settings is None:
+        raise ConfigurationError("\n".join(fault.text for fault in faults))
     return settings
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """What the sources say, faulty or not.
+
+    Attributes:
+        values: of each section, by name, as they stand; only settings that exist and that somebody has set.
+        faults: what keeps `load` from building settings of it.
+    """
+
+    values: Mapping[str, Mapping[str, Any]]
+    faults: tuple[Fault, ...]
+
+
+def load_partial(
+    settings_class: type[BaseSettings],
+    *,
+    file: Path | None = None,
+    environ: Mapping[str, str] = os.environ,
+    overrides: Mapping[str, object] = _NOTHING,
+) -> Partial:
+    """Return what the sources say and what is wrong with it, with the arguments of `load`."""
+    layers = _layers(settings_class, file_of(file, environ), environ, overrides)
+    _, faults = _judged(settings_class, layers)
+    return Partial(_merged(settings_class, layers), tuple(faults))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +137,7 @@ class Origin:
         value: as it stands there, or the default; None where there is none.
     """
 
-    kind: Literal["option", "variable", "file", "default"]
+    kind: Kind | Literal["default"]
     place: str
     value: Any
 
@@ -134,18 +155,16 @@ def origins(
     """
     fields = dict(fields_of(settings_class))
     path = file_of(file, environ)
-    layers = _layers(settings_class, fields, path, environ, overrides)
-    kinds: tuple[Literal["option", "variable", "file"], ...] = ("option", "variable", "file")
+    layers = _layers(settings_class, path, environ, overrides)
     found: dict[str, Origin] = {}
     for key, field in fields.items():
         section, _, name = key.partition(".")
         places = {"option": "", "variable": variable_of(key), "file": str(path)}
-        set_by = next(((kind, layer) for kind, layer in zip(kinds, layers, strict=True) if layer.has(key)), None)
-        if set_by is None:
+        layer = next((layer for layer in layers if layer.has(key)), None)
+        if layer is None:
             found[key] = Origin("default", "", None if field.is_required() else field.get_default())
         else:
-            kind, layer = set_by
-            found[key] = Origin(kind, places[kind], layer.values[section][name])
+            found[key] = Origin(layer.kind, places[layer.kind], layer.values[section][name])
     return found
 
 
@@ -173,17 +192,30 @@ def is_secret(field: FieldInfo) -> bool:
 
 def _layers(
     settings_class: type[BaseSettings],
-    fields: Mapping[str, FieldInfo],
     file: Path | None,
     environ: Mapping[str, str],
     overrides: Mapping[str, object],
 ) -> list[Layer]:
     """Read every source, the strongest first."""
+    fields = dict(fields_of(settings_class))
     return [
         read_options(fields, overrides),
         read_environment(settings_class, fields, environ),
         read_file(settings_class, fields, file),
     ]
+
+
+def _judged(
+    settings_class: type[SettingsT], layers: list[Layer], among: type[BaseSettings] | None = None
+) -> tuple[SettingsT | None, list[Fault]]:
+    """Build the settings, and return them with all faults; None where they cannot be built."""
+    faults = [fault for layer in layers for fault in layer.faults]
+    try:
+        return settings_class.model_validate(_merged(settings_class, layers)), faults
+    except ValidationError as error:
+        # Not chained to anything that is raised: pydantic's error holds its input, with the secrets.
+        fields = dict(fields_of(among or settings_class))
+        return None, [*faults, *(_described(detail, fields, layers) for detail in error.errors())]
 
 
 def _merged(settings_class: type[BaseSettings], layers: list[Layer]) -> dict[str, dict[str, Any]]:
@@ -198,12 +230,12 @@ def _merged(settings_class: type[BaseSettings], layers: list[Layer]) -> dict[str
     return merged
 
 
-def _describe(detail: ErrorDetails, fields: Mapping[str, FieldInfo], layers: list[Layer]) -> str:
+def _described(detail: ErrorDetails, fields: Mapping[str, FieldInfo], layers: list[Layer]) -> Fault:
     section, *rest = (str(part) for part in detail["loc"]) if detail["loc"] else ("settings",)
     key = ".".join([section, *rest[:1]])
     if detail["type"] == "missing":
-        return f"{key}: required; set {variable_of(key)}, or {rest[0]} under [{section}] in the file"
-    origin = next((layer.origin(key) for layer in layers if layer.has(key)), key)
+        return Fault(f"{key}: required; set {variable_of(key)}, or {rest[0]} under [{section}] in the file", section)
+    layer = next((layer for layer in layers if layer.has(key)), None)
     message = _PLAIN_WORDS.get(detail["type"]) or detail["msg"].removeprefix("Value error, ")
     if len(rest) > 1 and rest[1].isdigit():
         message = f"item {int(rest[1]) + 1}: {message}"
@@ -211,4 +243,6 @@ def _describe(detail: ErrorDetails, fields: Mapping[str, FieldInfo], layers: lis
     ours = detail["type"] == "value_error"  # our own messages already say which value they mean
     if key in fields and not ours and not is_secret(fields[key]) and isinstance(shown, str | int | float):
         message += f", got {str(shown)[:_SHOWN_CHARACTERS]!r}"
-    return f"{origin}: {message}"
+    if layer is None:
+        return Fault(f"{key}: {message}", section)
+    return Fault(f"{layer.origin(key)}: {message}", section, layer.kind)

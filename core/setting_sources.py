@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, get_origin
+from typing import Any, Final, Literal, get_origin
 
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, TomlConfigSettingsSource
@@ -19,6 +19,22 @@ _OF_A_SERVICE: Final = re.compile(r"PENSTOCK_([A-Z0-9_]*_)?(SERVICE_(HOST|PORT[A
 """The one variable that is no setting: the path of the TOML file."""
 
 Fields = Mapping[str, FieldInfo]
+Kind = Literal["option", "variable", "file"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something wrong in the settings.
+
+    Attributes:
+        text: one line, with its place.
+        section: the section it is in, or was probably meant for; empty for a file that cannot be read at all.
+        kind: the source it stands in; None for what is missing, and for a rule over several settings.
+    """
+
+    text: str
+    section: str
+    kind: Kind | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +42,16 @@ class Layer:
     """What one source says.
 
     Attributes:
+        kind: which source.
         origin: how a message names the place of `section.name` in this source.
         values: by section, then by name; only settings that exist.
-        faults: one line each, for what is unknown or cannot be read.
+        faults: what is unknown or cannot be read.
     """
 
+    kind: Kind
     origin: Callable[[str], str]
     values: dict[str, dict[str, Any]] = field(default_factory=dict)
-    faults: list[str] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
 
     def has(self, key: str) -> bool:
         """Tell whether this source sets `section.name`."""
@@ -45,18 +63,27 @@ class Layer:
         section, _, name = key.partition(".")
         self.values.setdefault(section, {})[name] = value
 
+    def fault(self, text: str, key: str = "") -> None:
+        """Add a fault in `section.name`, or in the source as a whole."""
+        self.faults.append(Fault(text, key.partition(".")[0], self.kind))
+
 
 def variable_of(key: str) -> str:
     """Return the environment variable of `section.name`."""
     return PREFIX + key.replace(".", "__").upper()
 
 
+def _key_of(variable: str) -> str:
+    return variable.removeprefix(PREFIX).lower().replace("__", ".", 1)
+
+
 def read_options(fields: Fields, overrides: Mapping[str, object]) -> Layer:
     """Take options by `section.name`; strings of lists are split, None is left out."""
-    layer = Layer(lambda key: f"option {key}")
+    layer = Layer("option", lambda key: f"option {key}")
     for key, value in overrides.items():
         if key not in fields:
-            layer.faults.append(f"option {key}: unknown setting{_did_you_mean(nearest(key, fields))}")
+            meant = nearest(key, fields)
+            layer.fault(f"option {key}: unknown setting{_did_you_mean(meant)}", meant or key)
         elif value is not None:
             layer.put(key, _split(fields[key], value))
     return layer
@@ -64,12 +91,12 @@ def read_options(fields: Fields, overrides: Mapping[str, object]) -> Layer:
 
 def read_environment(settings_class: type[BaseSettings], fields: Fields, environ: Mapping[str, str]) -> Layer:
     """Take `PENSTOCK_<SECTION>__<NAME>`, lists comma-separated."""
-    layer = Layer(variable_of)
+    layer = Layer("variable", variable_of)
     known = {variable_of(key): key for key in fields}
     for name in sorted(environ):
         if name.startswith(PREFIX) and name not in known and name != CONFIG_VARIABLE and not _OF_A_SERVICE.match(name):
-            hint = _did_you_mean(_variable_meant(name, fields))
-            layer.faults.append(f"{name}: unknown variable{hint}")
+            meant = _variable_meant(name, fields)
+            layer.fault(f"{name}: unknown variable{_did_you_mean(meant)}", _key_of(meant or name))
     source = EnvSettingsSource(settings_class)
     # Not the process's own environment but the one given, and no name that pydantic would half understand.
     source.env_vars = {name.lower(): environ[name] for name in known if name in environ}
@@ -82,27 +109,27 @@ def read_environment(settings_class: type[BaseSettings], fields: Fields, environ
 
 def read_file(settings_class: type[BaseSettings], fields: Fields, file: Path | None) -> Layer:
     """Take a TOML file with a table for each section; None is no file."""
-    layer = Layer(lambda key: f"{file}: {key}")
+    layer = Layer("file", lambda key: f"{file}: {key}")
     if file is None:
         return layer
     if not file.is_file():
-        layer.faults.append(f"{file}: no such file")
+        layer.fault(f"{file}: no such file")
         return layer
     try:
         content = TomlConfigSettingsSource(settings_class, file).toml_data
     except tomllib.TOMLDecodeError as error:
-        layer.faults.append(f"{file}: not valid TOML: {error}")
+        layer.fault(f"{file}: not valid TOML: {error}")
         return layer
     except (OSError, UnicodeDecodeError) as error:
-        layer.faults.append(f"{file}: cannot be read: {error}")
+        layer.fault(f"{file}: cannot be read: {error}")
         return layer
     for section, table in content.items():
         if section not in settings_class.model_fields:
             near = difflib.get_close_matches(section, list(settings_class.model_fields), n=1)
-            hint = _did_you_mean(near[0] if near else nearest(f".{section}", fields))
-            layer.faults.append(f"{file}: {section}: unknown section{hint}")
+            meant = near[0] if near else nearest(f".{section}", fields)
+            layer.fault(f"{file}: {section}: unknown section{_did_you_mean(meant)}", meant or section)
         elif not isinstance(table, dict):
-            layer.faults.append(f"{file}: {section}: must be a table, written [{section}]")
+            layer.fault(f"{file}: {section}: must be a table, written [{section}]", section)
         else:
             _read_table(layer, fields, section, table)
     return layer
@@ -114,7 +141,8 @@ def _read_table(layer: Layer, fields: Fields, section: str, table: dict[str, obj
         if key in fields:
             layer.put(key, value)
         else:
-            layer.faults.append(f"{layer.origin(key)}: unknown setting{_did_you_mean(nearest(key, fields))}")
+            meant = nearest(key, fields)
+            layer.fault(f"{layer.origin(key)}: unknown setting{_did_you_mean(meant)}", meant or key)
 
 
 def nearest(unknown: str, fields: Fields) -> str | None:
@@ -133,7 +161,7 @@ def nearest(unknown: str, fields: Fields) -> str | None:
 def _variable_meant(unknown: str, fields: Fields) -> str | None:
     if difflib.get_close_matches(unknown.upper(), [CONFIG_VARIABLE], cutoff=0.9):
         return CONFIG_VARIABLE
-    key = nearest(unknown.removeprefix(PREFIX).lower().replace("__", "."), fields)
+    key = nearest(_key_of(unknown), fields)
     return variable_of(key) if key else None
 
 

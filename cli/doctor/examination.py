@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from penstock.cli.doctor.clocks import Clock, judge_clocks
-from penstock.cli.doctor.finding import MODELS, SECTIONS, Finding
+from penstock.cli.doctor.finding import ACCESS, GROUP, KAFKA, MODELS, SECTIONS, TOPICS, Finding
 from penstock.cli.doctor.kafka_examination import WATCH_S, KafkaExamination, Watching
 from penstock.cli.doctor.limits import look_at_machine
 from penstock.cli.doctor.machine import Load, judge_machine
@@ -45,7 +45,7 @@ async def examine(
     """
     kafka = KafkaExamination(readable, own, timeout_s, watching, watch_s, wall_clock)
     on_kafka, models, pages = await asyncio.gather(
-        kafka.run(),
+        _kafka_skipped() if readable.kafka_faulty else kafka.run(),
         _models(readable, own, timeout_s),
         look_at_workers(readable.http, readable.worker.processes, timeout_s=timeout_s, wall_clock=wall_clock),
     )
@@ -60,6 +60,12 @@ async def examine(
     ]
     order = [section.name for section in SECTIONS]
     return sorted(found, key=lambda finding: order.index(finding.section))
+
+
+async def _kafka_skipped() -> list[Finding]:
+    """Examine nothing: with settings that are faulty, it would be some other cluster than the one that is meant."""
+    checks = ((KAFKA, "address"), (TOPICS, "topics"), (ACCESS, "rights"), (GROUP, "group"))
+    return [section.skipped(check, "the kafka settings are faulty") for section, check in checks]
 
 
 async def _models(readable: Readable, own: Own, timeout_s: float) -> list[Finding]:

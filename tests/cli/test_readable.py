@@ -7,7 +7,6 @@ import pytest
 
 from penstock.cli.readable import read_settings
 from penstock.schemas.errors import ConfigurationError
-from penstock.transport.settings import KafkaSettings
 
 GOOD = {"PENSTOCK_WORKER__GROUP_ID": "g", "PENSTOCK_MODELS__REPOSITORY": "models"}
 
@@ -60,10 +59,33 @@ def test_wrong_value_is_replaced_by_its_default_and_the_section_kept():
 
 
 def test_rule_over_several_settings_falls_back_to_the_defaults(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("PENSTOCK_KAFKA__SECURITY_PROTOCOL", "SASL_PLAINTEXT")
+    monkeypatch.setenv("PENSTOCK_WORKER__HEARTBEAT_INTERVAL_S", "60")
+    monkeypatch.setenv("PENSTOCK_WORKER__REPLY_TOPIC", "requests")
     found = read_settings(None, None, None)
-    assert any("sasl_username" in fault for fault in found.faults)
-    assert found.kafka == KafkaSettings()
+    assert any("the worker would read what it writes" in fault for fault in found.faults)
+    assert found.worker.reply_topic == "replies"
+
+
+OF_KAFKA = {
+    "a rule over several settings": {"PENSTOCK_KAFKA__SECURITY_PROTOCOL": "SASL_SSL"},
+    "a wrong value": {"PENSTOCK_KAFKA__BOOTSTRAP_SERVERS": "prod"},
+    "a misspelt name": {"PENSTOCK_KAFKA__BOOTSTRAP_SERVER": "prod:9093"},
+    "a misspelt section": {"PENSTOCK_KAFAK__BOOTSTRAP_SERVERS": "prod:9093"},
+    "a file that is not there": {"PENSTOCK_CONFIG": "absent.toml"},
+}
+
+
+@pytest.mark.parametrize("alone", OF_KAFKA.values(), ids=OF_KAFKA, indirect=True)
+def test_cluster_that_is_meant_is_unknown_with(alone: None):
+    assert read_settings(None, None, None).kafka_faulty
+
+
+def test_cluster_is_known_whatever_else_is_wrong(tmp_path: Path):
+    (tmp_path / "penstock.toml").write_text("[worker]\nprocesses = 0\n[limits]\nmax_bites = 1\n[no]\nsuch = 1\n")
+    found = read_settings(None, "broker:1", None)
+    assert len(found.faults) == 5  # what is required and missing, too
+    assert not found.kafka_faulty
+    assert found.kafka.bootstrap_servers == ("broker:1",)
 
 
 def test_file_that_is_no_toml_is_a_fault_and_the_defaults_hold(tmp_path: Path):

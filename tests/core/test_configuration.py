@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from penstock.core.configuration import Origin, Settings, fields_of, load, origins
+from penstock.core.configuration import Origin, Settings, fields_of, load, load_partial, origins
 from penstock.schemas.errors import ConfigurationError
 
 
@@ -260,3 +260,30 @@ def test_origins_are_there_whatever_is_wrong(tmp_path: Path) -> None:
     found = origins(Machine, file=file, environ={})
     assert found["engine.threads"] == Origin("file", str(file), "none")
     assert found["engine.folder"] == Origin("default", "", None)
+
+
+def test_partial_settings_are_as_they_stand_with_the_faults_and_where_those_are(tmp_path: Path) -> None:
+    file = toml(tmp_path, "[engine]\nthreads = 99\nthread = 1\n[door]\nport = 1\n")
+    environ = {"PENSTOCK_DOOR__PORT": "many"}
+    found = load_partial(Machine, file=file, environ=environ, overrides={"door.opne": "no", "door.open": "perhaps"})
+    assert found.values == {"engine": {"threads": 99}, "door": {"port": "many", "open": "perhaps"}}
+    assert sorted((fault.section, fault.kind or "", fault.text.split(": ")[-2]) for fault in found.faults) == [
+        ("door", "option", "option door.open"),
+        ("door", "option", "option door.opne"),
+        ("door", "variable", "PENSTOCK_DOOR__PORT"),
+        ("engine", "", "engine.folder"),
+        ("engine", "file", "engine.thread"),
+        ("engine", "file", "engine.threads"),
+    ]
+
+
+def test_fault_of_a_misspelt_setting_is_in_the_section_that_was_meant(tmp_path: Path) -> None:
+    file = toml(tmp_path, "[dor]\nport = 1\n")
+    environ = {**FOLDER, "PENSTOCK_ENGINE__OPEN": "1"}
+    found = load_partial(Machine, file=file, environ=environ, overrides={})
+    assert [fault.section for fault in found.faults] == ["door", "door"]
+
+
+def test_fault_of_a_file_that_cannot_be_read_is_in_no_section(tmp_path: Path) -> None:
+    (fault,) = load_partial(Machine, file=tmp_path / "absent", environ=FOLDER, overrides={}).faults
+    assert (fault.section, fault.kind) == ("", "file")

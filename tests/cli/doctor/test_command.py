@@ -44,6 +44,19 @@ async def test_warnings_alone_are_no_failure(lane: Lane, models: Path, tmp_path:
     assert {"section", "check", "level", "what", "why", "mend", "commands"} == found["findings"][0].keys()
 
 
+async def test_no_cluster_is_examined_with_kafka_settings_that_are_faulty(tmp_path: Path):
+    ran = await doctor(
+        "-b", "prod:9093", "--set", "kafka.security_protocol=SASL_SSL", "--json", folder=tmp_path, PENSTOCK_HTTP__PORT=0
+    )
+    assert ran.status == 1
+    assert "localhost" not in ran.out
+    found = json.loads(ran.out)["findings"]
+    assert any("sasl_username" in each["what"] for each in found if each["section"] == "settings")
+    on_kafka = [each for each in found if each["section"] in ("kafka", "topics", "access", "group")]
+    assert {each["section"] for each in on_kafka} == {"kafka", "topics", "access", "group"}
+    assert {(each["level"], each["what"]) for each in on_kafka} == {("skipped", "the kafka settings are faulty")}
+
+
 async def test_settings_of_the_folder_are_read(lane: Lane, models: Path, tmp_path: Path):
     (tmp_path / "penstock.toml").write_text(
         f'[kafka]\nbootstrap_servers = ["{lane.bootstrap}"]\n'
