@@ -1,7 +1,7 @@
 """What must be there before a worker serves: its topics, and its models, loaded and warm."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -9,7 +9,7 @@ from penstock.core.given_models import given_models
 from penstock.core.metrics import Metrics
 from penstock.core.model import Model
 from penstock.core.model_table import ModelTable
-from penstock.core.repository import ModelRepository
+from penstock.core.repository import check_default, open_repository, wanted
 from penstock.core.settings import ServedModelsSettings
 from penstock.schemas.errors import ConfigurationError, TransportError
 from penstock.schemas.logger import Logger
@@ -70,14 +70,9 @@ _Loader = tuple[str, str, Callable[[], Model]]  # name, version, and what loads 
 
 def _found(settings: ServedModelsSettings) -> list[_Loader]:
     """List what the repository has of the models wanted."""
-    if settings.repository is None:
-        raise ConfigurationError("models.repository: required, where the program brings no models itself")
-    repository = ModelRepository(
-        settings.repository, providers=settings.providers, intra_op_threads=settings.intra_op_threads
-    )
-    wanted = dict.fromkeys((*settings.load, *filter(None, [settings.default]))) if settings.load else {}
-    available = {name: repository.served(name) for name in wanted} if wanted else repository.models()
-    _check_default(settings, available, str(settings.repository))
+    repository = open_repository(settings)
+    available = wanted(repository, settings)
+    check_default(settings, available, str(settings.repository))
     return [
         (name, version, partial(repository.load, name, version))
         for name, versions in available.items()
@@ -90,17 +85,11 @@ def _brought(settings: ServedModelsSettings, given: Mapping[str, object]) -> lis
     absent = [name for name in settings.load if name not in given]
     if absent:
         raise ConfigurationError(f"models.load: no model {absent[0]!r} among those given: {', '.join(given)}")
-    _check_default(settings, given, "those given")
-    wanted = {name: given[name] for name in settings.load or given}
-    models = given_models(wanted, providers=settings.providers, intra_op_threads=settings.intra_op_threads)
+    check_default(settings, given, "those given")
+    chosen = {name: given[name] for name in settings.load or given}
+    models = given_models(chosen, providers=settings.providers, intra_op_threads=settings.intra_op_threads)
     return [(model.name, model.version, partial(_itself, model)) for model in models]
 
 
 def _itself(model: Model) -> Model:
     return model
-
-
-def _check_default(settings: ServedModelsSettings, available: Iterable[str], where: str) -> None:
-    if settings.default is not None and settings.default not in available:
-        there = ", ".join(sorted(available))
-        raise ConfigurationError(f"models.default: no model {settings.default!r} in {where}; there is: {there}")

@@ -4,7 +4,7 @@ Source: triton-inference-server/server, docs/user_guide/model_repository.md. The
 so a version that appears while the service runs can be loaded.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +12,7 @@ from penstock.core.model import Model
 from penstock.core.onnx_model import OnnxModel
 from penstock.core.python_model import load_python_model
 from penstock.core.repository_layout import RepositoryLayout
+from penstock.core.settings import ServedModelsSettings
 from penstock.core.triton_config import Backend, TritonConfig
 from penstock.core.triton_parser import read_config
 from penstock.schemas.errors import ConfigurationError, ModelError
@@ -147,3 +148,37 @@ class ModelRepository:
 
     def __repr__(self) -> str:
         return f"<ModelRepository {self._layout.path}>"
+
+
+def open_repository(settings: ServedModelsSettings) -> ModelRepository:
+    """Open the repository of the settings.
+
+    Raises:
+        ConfigurationError: none is set, or it is missing, is no folder, or cannot be read.
+    """
+    if settings.repository is None:
+        raise ConfigurationError("models.repository: required, where the program brings no models itself")
+    return ModelRepository(
+        settings.repository, providers=settings.providers, intra_op_threads=settings.intra_op_threads
+    )
+
+
+def wanted(repository: ModelRepository, settings: ServedModelsSettings) -> dict[str, list[str]]:
+    """Return the versions to serve of each model that the settings want; see `check_default` for the default one.
+
+    Raises:
+        ConfigurationError: there is no model.
+        ModelError: a model cannot be served, or one to load is not there.
+    """
+    return {name: repository.served(name) for name in settings.load} if settings.load else repository.models()
+
+
+def check_default(settings: ServedModelsSettings, available: Iterable[str], where: str) -> None:
+    """Hold the settings to name a default model that is available; `where` says among which.
+
+    Raises:
+        ConfigurationError: it is not.
+    """
+    if settings.default is not None and settings.default not in available:
+        there = ", ".join(sorted(available))
+        raise ConfigurationError(f"models.default: no model {settings.default!r} in {where}; there is: {there}")

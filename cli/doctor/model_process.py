@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 import structlog
 
-from penstock.core.repository import ModelRepository
+from penstock.core.repository import ModelRepository, open_repository, wanted
 from penstock.core.settings import ModelsSettings
 from penstock.schemas.errors import PenstockError
 
@@ -32,11 +32,8 @@ def main() -> None:
 
     settings = ModelsSettings.model_validate_json(sys.stdin.buffer.read())
     try:
-        repository = ModelRepository(
-            settings.repository, providers=settings.providers, intra_op_threads=settings.intra_op_threads
-        )
-        wanted = dict.fromkeys((*settings.load, *filter(None, [settings.default]))) if settings.load else None
-        served = repository.models() if wanted is None else {name: repository.served(name) for name in wanted}
+        repository = open_repository(settings)
+        served = wanted(repository, settings)
     except PenstockError as error:
         tell(unreadable=str(error).splitlines())
         return

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from penstock.cli.doctor.finding import MODELS, Finding
+from penstock.core.repository import check_default
 from penstock.core.settings import ModelsSettings
+from penstock.schemas.errors import ConfigurationError
 
 _LAYOUT = "A repository is laid out as <model>/<version>/model.onnx (or model.py)."
 
@@ -61,10 +63,12 @@ def judge_models(seen: ModelsSeen, settings: ModelsSettings, check: str) -> list
     found += [_judge(tried, check) for tried in seen.tried]
     if seen.died:
         found.append(_cut_short(seen))
-    if seen.available and settings.default is not None and settings.default not in seen.available:
-        there = ", ".join(sorted(seen.available))
-        what = f"the default model {settings.default} is not there; there is {there}"
-        found.append(MODELS.fault("default", what, "No worker starts.", "Set models.default to one of these."))
+    if seen.available:
+        try:
+            check_default(settings, seen.available, str(settings.repository))
+        except ConfigurationError as error:
+            mend = "Set models.default to one of these."
+            found.append(MODELS.fault("default", str(error), "No worker starts.", mend))
     return found
 
 

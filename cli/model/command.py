@@ -34,7 +34,8 @@ def list_models(repository: Repository = None, config: Config = None, json: Json
       penstock model list
       penstock model list --repository models --json
     """
-    from penstock.cli.model.files import open_repository, repository_settings, size_text, survey, versions_of
+    from penstock.cli.model.files import repository_settings, size_text, survey, versions_of
+    from penstock.core.repository import open_repository
     from penstock.schemas.errors import ModelError
 
     settings = repository_settings(config, repository).models
@@ -96,8 +97,9 @@ def show(
       penstock model show iris
       penstock model show iris 2 --json
     """
-    from penstock.cli.model.files import open_repository, repository_settings
+    from penstock.cli.model.files import repository_settings
     from penstock.cli.model.view import document_of, print_view, view_of
+    from penstock.core.repository import open_repository
 
     settings = repository_settings(config, repository)
     name, _, pinned = model.partition("@")
@@ -135,8 +137,9 @@ def verify(
       penstock model verify
       penstock model verify iris --rows flowers.csv --skip-column species
     """
-    from penstock.cli.model.files import open_repository, repository_settings
+    from penstock.cli.model.files import repository_settings
     from penstock.cli.model.verify import steps_of, verify_version, wanted_versions
+    from penstock.core.repository import open_repository
 
     if rows is not None and len(models or ()) != 1:
         raise typer.BadParameter("name the one model that the rows are for", param_hint="--rows")

@@ -63,13 +63,6 @@ def repository_settings(config: Path | None, repository: str | None) -> Reposito
         raise
 
 
-def open_repository(settings: ModelsSettings) -> ModelRepository:
-    """Open the repository of the settings."""
-    return ModelRepository(
-        settings.repository, providers=settings.providers, intra_op_threads=settings.intra_op_threads
-    )
-
-
 def survey(repository: ModelRepository) -> dict[str, list[str] | ModelError]:
     """Return for each model which versions are served, or why none is.
 

@@ -30,6 +30,7 @@ def test_model_that_fails_is_named_once():
 def test_default_model_must_be_there():
     (_, found) = judged(ModelsSeen(["cancer"], [Tried("cancer", "1", 0.2)]), default="iris")
     assert (found.check, found.level) == ("default", "fault")
+    assert found.what == "models.default: no model 'iris' in .; there is: cancer"
 
 
 @pytest.fixture
