@@ -6,16 +6,17 @@ that id on the client's reply partition. Nothing is decoded that is not this cli
 
 import asyncio
 import random
-import time
 from collections.abc import Sequence
 from typing import Any
 
 from aiokafka.structs import TopicPartition
 
+from penstock.producer.acknowledgement import refusal, unacknowledged
 from penstock.producer.calls import Call, Calls
 from penstock.producer.prediction import Prediction, read_prediction
 from penstock.producer.reply_reader import ReplyReader
 from penstock.producer.requests import PartitionChooser
+from penstock.producer.room import Room
 from penstock.schemas import headers as h
 from penstock.schemas.errors import ClientClosed, RequestTimeout, ServiceError, TransportError
 from penstock.schemas.headers import Header
@@ -48,12 +49,11 @@ class Exchange:
         self._request_topic = request_topic
         self._reply_topic = reply_topic
         self._reply_partition = reply_partition
-        self._max_in_flight = max_in_flight
         self.calls = Calls()
-        self._room = asyncio.Event()
-        self._room.set()
         self._directory = TopicDirectory(self._options)
         self._publisher = RecordPublisher(self._options, on_acked=self._acked, on_refused=self._refused)
+        # What Kafka has not taken counts too: its callers may have given up already.
+        self._room = Room(max_in_flight, lambda: max(len(self.calls), self._publisher.pending))
         self._reader: ReplyReader | None = None
         self._address: tuple[Header, ...] = ()
         self._spread = PartitionChooser(1)
@@ -96,7 +96,7 @@ class Exchange:
         """Disconnect. Calls in flight end with `ClientClosed`; their requests may still be served."""
         self.state = "closed"
         self.calls.fail_all(lambda: ClientClosed("the client was closed while the call was in flight"))
-        self._room.set()
+        self._room.close()
         if self._reader is not None:
             await self._reader.close()
         await self._publisher.close(1.0)
@@ -117,7 +117,7 @@ class Exchange:
         future.add_done_callback(lambda _: self._ended(correlation))
         record = (key_bytes, value, [(h.ID, correlation), *headers, *self._address], correlation, None)
         self._publisher.add(self._request_topic, partition, [record])
-        self._make_room()
+        self._room.update()
         return future
 
     async def wait_for_room(self, limit_s: float) -> float:
@@ -126,26 +126,13 @@ class Exchange:
         Raises:
             RequestTimeout: there was none in time.
         """
-        if self._room.is_set():
-            return limit_s
-        deadline = time.monotonic() + limit_s
         try:
-            async with asyncio.timeout(limit_s):
-                while not self._room.is_set() and self.state == "open":
-                    await self._room.wait()
+            return await self._room.wait(limit_s)
         except TimeoutError:
             raise RequestTimeout(
                 f"no room for another call within {limit_s:g} s: {len(self.calls)} are in flight, "
                 f"and {self._publisher.pending} requests are not acknowledged by Kafka yet"
             ) from None
-        return max(deadline - time.monotonic(), 0.001)
-
-    def _make_room(self) -> None:
-        """Open or close the door. What Kafka has not taken counts too: its callers may have given up already."""
-        if self.state != "open" or max(len(self.calls), self._publisher.pending) < self._max_in_flight:
-            self._room.set()
-        else:
-            self._room.clear()
 
     def _on_reply(self, record: Any) -> None:
         headers = dict(record.headers)
@@ -164,7 +151,7 @@ class Exchange:
         """Forget a call whose caller has its answer, or was cancelled."""
         if self.calls.get(correlation) is not None:
             self.calls.close(correlation)
-        self._make_room()
+        self._room.update()
 
     def _expire(self, correlation: bytes, limit_s: float) -> None:
         call = self.calls.get(correlation)
@@ -173,10 +160,7 @@ class Exchange:
 
     def _why_late(self, call: Call, limit_s: float) -> str:
         if not call.acked:
-            return (
-                f"Kafka did not acknowledge the request within {limit_s:g} s. "
-                "Is a broker reachable? `penstock doctor` finds out."
-            )
+            return unacknowledged("the request", limit_s)
         return (
             f"no reply within {limit_s:g} s; the request is on topic {self._request_topic}. "
             f"Is a worker reading it, and may it answer to {self._reply_topic}? `penstock doctor` finds out."
@@ -187,9 +171,7 @@ class Exchange:
             call = self.calls.get(correlation)
             if call is not None:
                 call.acked = True
-        self._make_room()
+        self._room.update()
 
     def _refused(self, correlation: bytes, error: Exception) -> None:
-        failure = TransportError(f"Kafka refused the request: {error!r}")
-        failure.__cause__ = error
-        self.calls.fail(correlation, failure)
+        self.calls.fail(correlation, refusal(error))

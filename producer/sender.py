@@ -2,7 +2,6 @@
 
 import asyncio
 import secrets
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -11,7 +10,9 @@ from typing import Any, Final, Self
 from aiokafka.structs import TopicPartition
 from numpy.typing import ArrayLike
 
+from penstock.producer.acknowledgement import refusal, unacknowledged
 from penstock.producer.requests import PartitionChooser, encode_inputs, request_headers
+from penstock.producer.room import Room
 from penstock.schemas import headers as h
 from penstock.schemas.errors import ClientClosed, TransportError
 from penstock.schemas.headers import Header
@@ -71,7 +72,6 @@ class RequestSender:
         self._request_topic = request_topic
         self._reply_topic = reply_topic
         self._address: tuple[Header, ...] = () if reply_topic is None else ((h.REPLY_TOPIC, reply_topic.encode()),)
-        self._max_in_flight = max_in_flight
         self._timeout_s = timeout_s
         self._directory = TopicDirectory(options)
         self._publisher = RecordPublisher(
@@ -81,8 +81,8 @@ class RequestSender:
         self._prefix = secrets.token_hex(8)
         self._count = 0
         self._waiting: set[asyncio.Future[Sent]] = set()
-        self._room = asyncio.Event()
-        self._room.set()
+        # What Kafka has not taken counts too: its senders may have given up already.
+        self._room = Room(max_in_flight, lambda: max(len(self._waiting), self._publisher.pending))
         self._settlement = asyncio.Event()
         self._state = _NEW
 
@@ -120,7 +120,7 @@ class RequestSender:
     async def close(self) -> None:
         """Disconnect. What Kafka has not acknowledged by then may be there or not; its futures fail."""
         self._state = _CLOSED
-        self._room.set()
+        self._room.close()
         await self._publisher.close(1.0)
         await self._directory.close()
         for future in list(self._waiting):
@@ -171,7 +171,10 @@ class RequestSender:
         Raises:
             TransportError: Kafka acknowledged too little within the timeout to make room.
         """
-        await self._wait_for_room()
+        try:
+            await self._room.wait(self._timeout_s)
+        except TimeoutError:
+            raise self._late(len(self._waiting)) from None
         if self._state != _OPEN:
             raise ClientClosed("the sender is not open: use `async with`, or await start()")
         key_bytes = key.encode() if isinstance(key, str) else key
@@ -182,7 +185,7 @@ class RequestSender:
         future.add_done_callback(self._settled)
         record = (key_bytes, value, [(h.ID, name.encode()), *headers, *self._address], (future, name), None)
         self._publisher.add(self._request_topic, self._spread.choose(key_bytes), [record])
-        self._make_room()
+        self._room.update()
         return future
 
     async def flush(self) -> None:
@@ -199,32 +202,13 @@ class RequestSender:
             except TimeoutError:
                 raise self._late(len(self._waiting)) from None
 
-    async def _wait_for_room(self) -> None:
-        deadline = time.monotonic() + self._timeout_s
-        while not self._room.is_set():
-            try:
-                async with asyncio.timeout(deadline - time.monotonic()):
-                    await self._room.wait()
-            except TimeoutError:
-                raise self._late(len(self._waiting)) from None
-
     def _late(self, requests: int) -> TransportError:
-        return TransportError(
-            f"Kafka did not acknowledge {requests} request{'s' if requests > 1 else ''} within {self._timeout_s:g} s. "
-            "Is a broker reachable? `penstock doctor` finds out."
-        )
+        return TransportError(unacknowledged(f"{requests} request{'s' if requests > 1 else ''}", self._timeout_s))
 
     def _settled(self, future: "asyncio.Future[Sent]") -> None:
         self._waiting.discard(future)
         self._settlement.set()
-        self._make_room()
-
-    def _make_room(self) -> None:
-        """Open or close the door. What Kafka has not taken counts too: its senders may have given up already."""
-        if self._state != _OPEN or max(len(self._waiting), self._publisher.pending) < self._max_in_flight:
-            self._room.set()
-        else:
-            self._room.clear()
+        self._room.update()
 
     def _written(self, place: TopicPartition, offset: int, tokens: list[Waiting]) -> None:
         for step, (future, name) in enumerate(tokens):
@@ -232,12 +216,10 @@ class RequestSender:
                 future.set_result(Sent(place.topic, place.partition, offset + step if offset >= 0 else -1, name))
 
     def _acked(self, tokens: list[Any], _: float) -> None:
-        self._make_room()  # the futures have heard of it by `_written`
+        self._room.update()  # the futures have heard of it by `_written`
 
     def _refused(self, token: Waiting, error: Exception) -> None:
-        failure = TransportError(f"Kafka refused the request: {error!r}")
-        failure.__cause__ = error
-        _fail(token[0], failure)
+        _fail(token[0], refusal(error))
 
 
 def _fail(future: "asyncio.Future[Sent]", error: Exception) -> None:
