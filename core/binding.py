@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from penstock.core.model import Array, Signature, TensorSpec
+from penstock.schemas.datatype_mismatch import mismatch
 from penstock.schemas.datatypes import DTYPES
 from penstock.schemas.errors import ErrorCode, RequestError
 from penstock.schemas.oip import InferRequest, InputTensor
@@ -90,9 +91,7 @@ def _typed(tensor: InputTensor, spec: TensorSpec) -> Array:
         if not np.isfinite(cast).all():  # JSON has no infinity: this one has overflowed
             raise RequestError(ErrorCode.BAD_VALUE, f"input {spec.name!r} is FP32; a number does not fit it")
         return cast
-    raise RequestError(
-        ErrorCode.BAD_DTYPE, f"input {spec.name!r} is {spec.datatype}; the request declares {tensor.datatype}"
-    )
+    raise RequestError(ErrorCode.BAD_DTYPE, mismatch(spec.name, spec.datatype, tensor.datatype))
 
 
 def _check_shape(spec: TensorSpec, array: Array, batched: bool) -> None:

@@ -1,22 +1,17 @@
 """From rows to the value of a request: which datatype numbers are sent in, and what cannot be sent."""
 
-import re
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Final, cast, get_args
+from typing import Any, cast
 
 import numpy as np
 
 from penstock.cli.predict.rows import Block, InputError, Source
 from penstock.producer.requests import encode_inputs
+from penstock.schemas.datatype_mismatch import read_mismatch
 from penstock.schemas.datatypes import DTYPES, Datatype, datatype_of
 from penstock.schemas.errors import ServiceError
 from penstock.schemas.tensors import Array
-
-# How a service that wants another datatype says so, see `penstock.core.binding`.
-_WANTED: Final = re.compile(
-    rf"input '(?P<name>.*)' is (?P<datatype>{'|'.join(get_args(Datatype))}); the request declares"
-)
 
 
 class Datatypes:
@@ -47,10 +42,10 @@ class Datatypes:
 
     def learn(self, error: ServiceError, block: Block) -> bool:
         """Take in what the service said to a request; True when another try with it makes sense."""
-        said = _WANTED.match(error.message)
+        said = read_mismatch(error.message)
         if said is None or self.given is not None or block.body is not None:
             return False
-        name, datatype = said["name"], cast("Datatype", said["datatype"])
+        name, datatype = said
         if name not in block.inputs and list(block.inputs) == [""]:
             name = ""
         if name not in block.inputs or self._learned.get(name) == datatype or datatype == "BYTES":

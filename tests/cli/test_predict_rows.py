@@ -5,6 +5,8 @@ import pytest
 
 from penstock.cli.predict.numbers import Datatypes, datatype_named
 from penstock.cli.predict.rows import Block, grouped
+from penstock.schemas.datatype_mismatch import mismatch
+from penstock.schemas.datatypes import Datatype
 from penstock.schemas.errors import ServiceError
 
 
@@ -34,8 +36,8 @@ def test_rows_of_other_inputs_and_whole_requests_are_not_joined() -> None:
     ]  # fmt: skip
 
 
-def wanted(name: str, datatype: str, declared: str = "FP32") -> ServiceError:
-    return ServiceError("BAD_DTYPE", f"input {name!r} is {datatype}; the request declares {declared}")
+def wanted(name: str, datatype: Datatype, declared: Datatype = "FP32") -> ServiceError:
+    return ServiceError("BAD_DTYPE", mismatch(name, datatype, declared))
 
 
 def test_datatype_that_the_service_asks_for_is_learned_once() -> None:
