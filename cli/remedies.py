@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from penstock.consumer.settings import ServiceSettings
+from penstock.core.configuration import fields_of, is_secret
 from penstock.transport.settings import KafkaSettings
 
 _ADMIN_FILE: Final = "admin.properties"  # with the log-in of somebody who may do what the command does
-_HIDDEN: Final = ("password",)
 _INDENT: Final = "    "
 
 
@@ -30,11 +31,13 @@ class Own:
 
     def command(self, *words: str) -> str:
         """Return a command of ours with these options; passwords are left out."""
+        secret = {name for name, field in fields_of(ServiceSettings) if is_secret(field)}
         given = ["-c", str(self.config)] if self.config else []
         given += ["-b", self.bootstrap_servers] if self.bootstrap_servers else []
         for pair in self.overrides:
             name, _, value = pair.partition("=")
-            given += ["--set", f"{name}=..." if name.endswith(_HIDDEN) else f"{name}={value}"]
+            name = name.strip()
+            given += ["--set", f"{name}={'...' if name in secret else value}"]
         return shlex.join(["penstock", *words, *given])
 
 

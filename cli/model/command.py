@@ -156,17 +156,20 @@ def verify(
 
 
 def _print_verified(results: "list[Verified]", json: bool) -> None:
+    from penstock.cli.model.rows import MOST
+
+    many = f"{MOST} rows ms"
     if json:
         fields = ("model", "load_s", "ms", "faults", "unchecked")
         print_json([{name: _json_ready(getattr(each, name)) for name in fields} for each in results])
     else:
         print_table(
-            ("model", "load s", "1 row ms", "64 rows ms", "result"),
+            ("model", "load s", "1 row ms", many, "result"),
             [
-                (each.model, _time(each.load_s), _time(each.ms.get(1)), _time(each.ms.get(64)), _result(each))
+                (each.model, _time(each.load_s), _time(each.ms.get(1)), _time(each.ms.get(MOST)), _result(each))
                 for each in results
             ],
-            right=("load s", "1 row ms", "64 rows ms"),
+            right=("load s", "1 row ms", many),
         )
     for each in results:
         for text in (*each.faults, *([each.unchecked] if each.unchecked else [])):

@@ -7,6 +7,8 @@ import pytest
 from pydantic import SecretStr
 
 from penstock.cli.remedies import KafkaTools, Own, folded
+from penstock.consumer.settings import ServiceSettings
+from penstock.core.configuration import fields_of, is_secret
 from penstock.transport.settings import KafkaSettings
 
 TOOLS = KafkaTools("broker:9092")
@@ -23,8 +25,12 @@ def test_own_command_without_options_is_bare():
     assert Own().command("worker") == "penstock worker"
 
 
-def test_own_command_shows_no_password():
-    assert "secret" not in Own(overrides=("kafka.sasl_password=secret",)).command("worker")
+SECRETS = [name for name, field in fields_of(ServiceSettings) if is_secret(field)]
+
+
+@pytest.mark.parametrize("name", [*SECRETS, f" {SECRETS[0]} "])
+def test_own_command_shows_no_secret(name: str):
+    assert "hunter2" not in Own(overrides=(f"{name}=hunter2",)).command("worker")
 
 
 def test_secured_cluster_needs_a_file_with_the_log_in_of_an_administrator():
