@@ -7,12 +7,14 @@ progress bars appear on terminals alone, and colours not where NO_COLOR is set.
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+
+_DRAWN: Final = "✓█▏²"
 
 
 def out() -> Console:
@@ -25,9 +27,30 @@ def err() -> Console:
     return Console(file=sys.stderr, highlight=False, soft_wrap=False)
 
 
+def printable(text: str) -> str:
+    """Return one line of text from outside without what a terminal would take for an order."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else "?" for each in text)
+
+
+def printable_lines(text: str) -> str:
+    """Return text of several lines likewise."""
+    return "\n".join(map(printable, text.expandtabs().split("\n")))
+
+
+def ascii_only(encoding: str | None) -> bool:
+    """Tell whether a stream of an encoding takes no other characters than ASCII's: it lacks one that we draw with."""
+    try:
+        _DRAWN.encode(encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return True
+    return False
+
+
 def say(text: str) -> None:
     """Tell a person something beside the result."""
-    print(text, file=sys.stderr, flush=True)
+    print(printable_lines(text), file=sys.stderr, flush=True)
 
 
 def print_json(value: Any) -> None:
@@ -42,7 +65,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, rig
 
     Args:
         columns: their headings.
-        rows: a cell for each column; markup is not interpreted.
+        rows: a cell for each column; neither markup nor orders to the terminal are followed.
         right: headings of the columns that are aligned to the right, as numbers are.
     """
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -50,16 +73,15 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, rig
         # Names and numbers are never cut: a row that is too wide is folded.
         table.add_column(name, justify="right" if name in right else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(escape_cell(cell) for cell in row))
+        table.add_row(*(_escaped(cell) for cell in row))
     console = out()
     if not console.is_terminal:  # a pipe has no width, and whoever reads it wants whole lines
         console.width = 10_000
     console.print(table)
 
 
-def escape_cell(cell: object) -> str:
-    """Return a cell's text with rich's markup disarmed."""
-    return str(cell).replace("[", "\\[")
+def _escaped(cell: object) -> str:
+    return printable_lines(str(cell)).replace("[", "\\[")
 
 
 @contextmanager

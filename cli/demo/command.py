@@ -10,7 +10,7 @@ import typer
 
 from penstock.cli.options import Json
 from penstock.cli.stopping import run
-from penstock.cli.terminal import print_json, say
+from penstock.cli.terminal import ascii_only, print_json, say
 
 if TYPE_CHECKING:
     from penstock.cli.demo.figures import Figures
@@ -72,12 +72,12 @@ async def _demo(requests: int, processes: int, *, keep_running: bool, json: bool
 
 
 def _report(figures: "Figures", *, json: bool) -> None:
-    from penstock.cli.demo.page import ascii_only, print_page
+    from penstock.cli.demo.page import print_page
     from penstock.cli.demo.summary import summary
 
     if json:
         print_json(figures.as_json())
     else:
-        print_page(["", *summary(figures, plain=ascii_only(sys.stdout))], to=sys.stdout)
+        print_page(["", *summary(figures, plain=ascii_only(sys.stdout.encoding))], to=sys.stdout)
     for fault in figures.faults:
         say(f"  {fault}")

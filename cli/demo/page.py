@@ -6,17 +6,6 @@ from typing import TextIO
 from rich.console import Console
 from rich.text import Text
 
-_NEEDED = "█▏²"
-
-
-def ascii_only(to: TextIO) -> bool:
-    """Tell whether a stream takes no other characters than ASCII's."""
-    try:
-        _NEEDED.encode(to.encoding or "ascii")
-    except UnicodeEncodeError:
-        return True
-    return False
-
 
 def print_page(lines: Sequence[str], *, to: TextIO) -> None:
     """Print lines as they are. Those that begin at the left are headings, or the last word."""

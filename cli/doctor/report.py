@@ -10,6 +10,7 @@ from rich.text import Text
 
 from penstock.cli.doctor.finding import Finding, Level
 from penstock.cli.remedies import folded
+from penstock.cli.terminal import ascii_only, printable
 
 _MARKS: Final[Mapping[Level, str]] = {"ok": "✓", "warning": "!", "fault": "✗", "skipped": "-"}
 _PLAIN_MARKS: Final[Mapping[Level, str]] = {"ok": "+", "warning": "!", "fault": "x", "skipped": "-"}
@@ -26,7 +27,7 @@ def print_report(findings: Sequence[Finding], console: Console) -> None:
         if finding.section != section:
             section = finding.section
             console.print(Text(section.capitalize(), style="bold"))
-        for line in lines(finding, width, plain=not _speaks_utf8(console)):
+        for line in lines(finding, width, plain=ascii_only(console.encoding)):
             console.print(line, soft_wrap=True)
     console.print()
     console.print(Text(summary(findings), style=_STYLES[worst(findings)]), soft_wrap=True)
@@ -53,13 +54,14 @@ def lines(finding: Finding, width: int, *, plain: bool) -> Iterator[Text]:
         for text in _wrapped(sentence, width):
             yield Text(_INDENT + text, style="dim" if sentence is finding.why else "")
     for command in finding.commands:
-        for text in folded(command, width - 2 * len(_INDENT)):
+        for text in folded(printable(command), width - 2 * len(_INDENT)):
             yield Text(2 * _INDENT + text, style="cyan")
 
 
 def _wrapped(text: str, width: int) -> list[str]:
     # Addresses and names of topics stay whole, so that they can be cut and pasted.
-    return textwrap.wrap(text, max(20, width - len(_INDENT)), break_long_words=False, break_on_hyphens=False)
+    lines = textwrap.wrap(text, max(20, width - len(_INDENT)), break_long_words=False, break_on_hyphens=False)
+    return [printable(line) for line in lines]
 
 
 def in_ascii(finding: Finding) -> Finding:
@@ -109,7 +111,3 @@ def counts(findings: Iterable[Finding]) -> dict[Level, int]:
 def as_json(findings: Sequence[Finding]) -> dict[str, Any]:
     """Return what `--json` prints."""
     return {"healthy": worst(findings) != "fault", "counts": counts(findings), "findings": list(findings)}
-
-
-def _speaks_utf8(console: Console) -> bool:
-    return console.encoding.lower().replace("-", "").startswith("utf8")

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from penstock.cli.predict.answers import Row, cells_of
 from penstock.cli.predict.output import Printer
+from penstock.cli.terminal import printable
 from penstock.producer.prediction import Prediction
 
 _HELD: Final = 1000  # rows that a table's columns are fitted to
@@ -37,14 +38,15 @@ class RowTable:
         prediction = row.answer.outcome
         if isinstance(prediction, Prediction):
             cells = cells_of(row)
-            headings = ["row", *cells, "model"]
+            headings = ["row", *map(printable, cells), "model"]
             if self._headings and headings != self._headings:  # another version may have other outputs
                 self._print()
                 self._printed = False
             self._headings = headings
-            self._held.append([name, *cells.values(), f"{prediction.model}@{prediction.version}"])
+            shown = (*cells.values(), f"{prediction.model}@{prediction.version}")
+            self._held.append([name, *map(printable, shown)])
         else:
-            self._held.append(f"{name}  {row.failure}")
+            self._held.append(f"{name}  {printable(' '.join(str(row.failure).splitlines()))}")
         if len(self._held) == _HELD:
             self._print()
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from penstock.cli.top.sample import printable
+from penstock.cli.terminal import printable
 from penstock.schemas.errors import TransportError
 from penstock.transport.cluster_reader import ClusterReader
 from penstock.transport.membership import GroupReader, Member

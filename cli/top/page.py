@@ -10,9 +10,9 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from penstock.cli.terminal import printable
 from penstock.cli.top import sections, tiles
 from penstock.cli.top.figures import span
-from penstock.cli.top.sample import printable
 from penstock.cli.top.tables import ACT, LEAST, LOOK, QUIET, Section, line, shares
 from penstock.cli.top.view import View
 

@@ -6,6 +6,8 @@ from typing import Final
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from penstock.cli.terminal import printable
+
 _Labels = dict[str, str]
 _Family = list[tuple[_Labels, float]]
 _GAUGES: Final = {
@@ -135,11 +137,6 @@ def read_sample(url: str, at: float, text: str, not_ready: str | None) -> Sample
         serving={labels["model"]: labels["version"] for labels, _ in of("penstock_model_serving")},
         gauges={short: of(name)[0][1] for short, name in _GAUGES.items() if of(name)},
     )
-
-
-def printable(text: str) -> str:
-    """Return text from outside without what a terminal would take for an order."""
-    return "".join(each if each.isprintable() else "?" for each in text)
 
 
 def _histograms(families: Mapping[str, _Family], name: str) -> dict[str, Histogram]:

@@ -117,6 +117,15 @@ GOOD = answer({"label": np.array([2]), "scores": np.array([[0.25, 0.75]], FP32)}
 BAD = answer(ServiceError("MODEL_FAILED", "it raised", retryable=False))
 
 
+def test_orders_to_the_terminal_in_labels_and_messages_are_disarmed() -> None:
+    label = answer({"label": np.array(["\x1b[2Jcat"], object)})
+    failed = answer(ServiceError("MODEL_FAILED", "it said\n\x1b]0;title\x07", retryable=False))
+    text = printed("table", label, failed)
+    assert "?[2Jcat" in text
+    assert "MODEL_FAILED: it said ?]0;title?\n" in text
+    assert "\x1b" not in text
+
+
 def test_json_is_one_document_with_every_row() -> None:
     assert orjson.loads(printed("json", GOOD, BAD)) == [
         {

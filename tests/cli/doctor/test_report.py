@@ -34,6 +34,17 @@ def test_what_ascii_cannot_say_is_a_question_mark():
     assert line.plain == "  + mod?le"
 
 
+def test_orders_to_the_terminal_are_disarmed():
+    evil = GROUP.fault("check", "client \x1b[2J", "because\x07 of it", "mend\x1b]0;x it", ("penstock \x1b[31m",))
+    shown = "\n".join(line.plain for line in lines(evil, 80, plain=False))
+    assert shown.splitlines() == [
+        "  ✗ client ?[2J",
+        "    because? of it",
+        "    mend?]0;x it",
+        "        penstock '?[31m'",
+    ]
+
+
 @pytest.mark.parametrize(("encoding", "mark"), [("utf-8", "✓"), ("ascii", "+"), ("latin-1", "+")])
 def test_report_is_printed_in_the_terminals_own_characters(encoding: str, mark: str):
     written = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
