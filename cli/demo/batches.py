@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from penstock.cli.top.sample import Sample
+from penstock.cli.pages.rates import work_between
+from penstock.cli.pages.sample import Sample
 
 
 class Batches(NamedTuple):
@@ -29,12 +30,9 @@ def batches_between(before: Sequence[Sample | None], after: Sequence[Sample | No
     for early, late in zip(before, after, strict=True):
         if early is None or late is None:
             continue
-        for model, counted in late.batch_rows.items():
-            known, had = found.get(model, Batches()), early.batch_rows.get(model)
-            found[model] = Batches(
-                known.batches + counted.count - (had.count if had else 0.0),
-                known.rows + counted.sum - (had.sum if had else 0.0),
-            )
+        for model, ran in work_between(early, late).batch_rows.items():
+            known = found.get(model, Batches())
+            found[model] = Batches(known.batches + ran.count, known.rows + ran.sum)
     return found
 
 

@@ -9,8 +9,9 @@ from typing import Final
 
 from penstock.broker.ports import free_ports, is_free
 from penstock.cli.demo.guarded import DemoError, GuardedProcess
-from penstock.cli.top.sample import Sample
-from penstock.cli.top.scrape import look
+from penstock.cli.pages.fetch import default_urls
+from penstock.cli.pages.sample import Sample
+from penstock.cli.pages.scrape import look
 
 REQUESTS: Final = "demo-requests"
 REPLIES: Final = "demo-replies"
@@ -54,7 +55,7 @@ class Workers:
 
     def __init__(self, supervisor: GuardedProcess, ports: range) -> None:
         self._supervisor = supervisor
-        self.urls = tuple(f"http://127.0.0.1:{port}" for port in ports)
+        self.urls = tuple(default_urls("127.0.0.1", ports.start, len(ports)))
 
     def __repr__(self) -> str:
         return f"<Workers {', '.join(self.urls)}>"

@@ -82,11 +82,6 @@ def rows(value: float | None) -> str:
     return f"{value:.1f}" if value < 9.95 and value != round(value) else f"{value:,.0f}"
 
 
-def place_of(url: str) -> str:
-    """Return where a page is, without what all pages share."""
-    return url.removeprefix("http://").removeprefix("https://")
-
-
 def cut(text: str, width: int) -> str:
     """Return text in no more than `width` characters, without its middle if need be: names differ at both ends."""
     if len(text) <= width:

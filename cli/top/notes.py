@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
+from penstock.cli.pages.fetch import place_of
 from penstock.cli.top.cluster import ClusterState
-from penstock.cli.top.figures import place_of, span
+from penstock.cli.top.figures import span
 from penstock.cli.top.process import Process
 from penstock.cli.top.view import LaneLine, WorkerLine
 

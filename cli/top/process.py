@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from penstock.cli.pages.rates import Work, mean, merged, quantile, work_between
+from penstock.cli.pages.sample import Histogram, Sample, Silence
 from penstock.cli.top.cluster import ClusterState
-from penstock.cli.top.rates import Work, mean, merged, quantile, work_between
-from penstock.cli.top.sample import Histogram, Sample, Silence
 from penstock.cli.top.view import CodeLine, ModelLine, Times, WorkerLine
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
-from penstock.cli.top.figures import NOTHING, count, duration, per_second, place_of, rows, share, size, span
+from penstock.cli.pages.fetch import place_of
+from penstock.cli.top.figures import NOTHING, count, duration, per_second, rows, share, size, span
 from penstock.cli.top.tables import ACT, GOOD, LOOK, Cell, Column, Section
 from penstock.cli.top.view import CodeLine, LaneLine, ModelLine, Totals, View, WorkerLine
 

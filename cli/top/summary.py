@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from penstock.cli.pages.rates import mean, merged, not_exceeded
 from penstock.cli.top.cluster import ClusterState
 from penstock.cli.top.lanes import lag_of, lane_lines
 from penstock.cli.top.notes import notes_on
 from penstock.cli.top.process import Process, code_lines, dead_letter_lines, model_lines, rate, times, worker_lines
-from penstock.cli.top.rates import mean, merged, not_exceeded
 from penstock.cli.top.view import LaneLine, Totals, View
 
 _STEADY: Final = 0.002  # of the lag, per second: less than that is no trend

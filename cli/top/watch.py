@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
+from penstock.cli.pages.sample import Sample, Silence
 from penstock.cli.top.cluster import ClusterState
 from penstock.cli.top.process import process_of
-from penstock.cli.top.sample import Sample, Silence
 from penstock.cli.top.summary import Moment, Seen, moment_of, view_of
 from penstock.cli.top.view import View
 

@@ -5,9 +5,10 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
+from penstock.cli.pages.fetch import default_urls
+from penstock.cli.pages.sample import Sample, Silence
+from penstock.cli.pages.scrape import look, look_around, processes_of
 from penstock.cli.top.cluster import Cluster
-from penstock.cli.top.sample import Sample, Silence
-from penstock.cli.top.scrape import default_urls, look, look_around, processes_of
 from penstock.cli.top.view import View
 from penstock.cli.top.watch import Watch
 from penstock.consumer.settings import ToolSettings

@@ -9,7 +9,7 @@ from sklearn.metrics import r2_score
 from penstock.cli.demo.batches import Batches, batches_between, together
 from penstock.cli.demo.held_out import HeldOut, describe
 from penstock.cli.demo.load import every_row, mixture
-from penstock.cli.top.sample import Histogram, Sample
+from penstock.cli.pages.sample import Histogram, Sample
 from tests.support.demo_figures import figures, tally
 
 

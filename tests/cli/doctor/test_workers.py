@@ -1,5 +1,7 @@
 """Judging workers by their pages, and reading the pages."""
 
+import asyncio
+import contextlib
 import socket
 import time
 
@@ -91,8 +93,35 @@ async def test_worker_that_hangs_is_not_ready():
     assert (page.answers, page.ready, page.reason) == (True, False, "no answer within 0.3 s")
 
 
+async def test_worker_that_never_ends_its_answer_is_given_up_in_time():
+    async def drip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.0 200 OK\r\n\r\n")
+        with contextlib.suppress(ConnectionError):
+            while True:
+                writer.write(b"x")
+                await writer.drain()
+                await asyncio.sleep(0.02)
+
+    async with await asyncio.start_server(drip, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        (page,) = await look_at_workers(HttpSettings(port=port), 1, timeout_s=0.2)
+    assert (page.ready, page.reason) == (False, "no answer within 0.2 s")
+
+
+async def test_what_speaks_no_http_is_another_program():
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"+OK ready\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        (page,) = await look_at_workers(HttpSettings(port=port), 1, timeout_s=5)
+    assert (page.answers, page.ready) == (True, None)
+
+
 async def test_port_where_nobody_listens_does_not_answer():
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         (page,) = await look_at_workers(HttpSettings(port=held.getsockname()[1]), 1, timeout_s=1)
-    assert not page.answers
+    assert (page.answers, page.reason) == (False, "nobody listens there")

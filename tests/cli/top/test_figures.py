@@ -2,7 +2,7 @@
 
 import pytest
 
-from penstock.cli.top.figures import chart, count, cut, duration, per_second, place_of, rows, share, size, span
+from penstock.cli.top.figures import chart, count, cut, duration, per_second, rows, share, size, span
 
 
 @pytest.mark.parametrize(
@@ -65,10 +65,6 @@ def test_long_name_keeps_both_ends():
     assert cut("requests", 8) == "requests"
     assert cut("tenant-a-requests-v2", 12) == "tenan..ts-v2"
     assert cut("requests", 3) == "req"
-
-
-def test_place_is_told_without_what_all_share():
-    assert place_of("http://127.0.0.1:8090") == "127.0.0.1:8090"
 
 
 def test_chart_grows_to_the_right_and_fills_its_height():

@@ -1,9 +1,9 @@
 """Request topics: what waits, what comes and goes, and who serves them."""
 
+from penstock.cli.pages.sample import Sample
 from penstock.cli.top.cluster import ClusterState, Place
 from penstock.cli.top.lanes import lag_of, lane_lines
 from penstock.cli.top.process import Process
-from penstock.cli.top.sample import Sample
 from penstock.cli.top.view import LaneLine
 from penstock.transport.membership import Member
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from penstock.cli.pages.sample import Sample, Silence
 from penstock.cli.top.cluster import ClusterState
-from penstock.cli.top.sample import Sample, Silence
 from penstock.cli.top.summary import Moment, lag_trend
 from penstock.cli.top.view import CodeLine, View, as_document
 from penstock.cli.top.watch import Watch

@@ -2,8 +2,8 @@
 
 import pytest
 
-from penstock.cli.top.rates import mean, merged, minus, not_exceeded, quantile, work_between
-from penstock.cli.top.sample import Histogram, Sample
+from penstock.cli.pages.rates import mean, merged, minus, not_exceeded, quantile, work_between
+from penstock.cli.pages.sample import Histogram, Sample
 
 INF = float("inf")
 OK = ("iris", "ok")

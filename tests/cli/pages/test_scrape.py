@@ -8,8 +8,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from penstock.broker.ports import free_ports, is_free
-from penstock.cli.top.sample import Sample, Silence
-from penstock.cli.top.scrape import default_urls, look, look_around
+from penstock.cli.pages.sample import Sample, Silence
+from penstock.cli.pages.scrape import look, look_around
 from penstock.consumer.health import HealthServer
 from penstock.core.metrics import Metrics
 
@@ -90,12 +90,6 @@ async def test_nonsense_is_a_stranger(answer):
 
     async with await asyncio.start_server(reply, "127.0.0.1", 0) as server:
         await silence(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
-
-
-def test_each_process_adds_its_number_to_the_port():
-    assert default_urls("0.0.0.0", 8090, 2) == ["http://127.0.0.1:8090", "http://127.0.0.1:8091"]
-    assert default_urls("::", 8090, 1) == ["http://[::1]:8090"]
-    assert default_urls("10.0.0.7", 65_535, 3) == ["http://10.0.0.7:65535"]
 
 
 async def test_first_process_tells_how_many_there_are(serve, ports):

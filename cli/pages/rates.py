@@ -5,7 +5,7 @@ from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
-from penstock.cli.top.sample import Histogram, Sample
+from penstock.cli.pages.sample import Histogram, Sample
 
 K = TypeVar("K", bound=Hashable)
 

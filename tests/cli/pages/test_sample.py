@@ -3,7 +3,7 @@
 import pytest
 from prometheus_client import generate_latest
 
-from penstock.cli.top.sample import read_sample
+from penstock.cli.pages.sample import read_sample
 from penstock.core.metrics import Metrics
 
 

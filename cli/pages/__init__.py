@@ -1,0 +1,1 @@
+"""The pages of worker processes: fetched, read, and compared."""
