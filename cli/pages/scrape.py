@@ -35,6 +35,13 @@ async def look(url: str) -> Sample | Silence:
         return Silence(url, at, printable(error.strerror or str(error)), gone)
     except (ValueError, KeyError):  # a figure without the labels that a worker gives it is none of a worker's
         return Silence(url, at, "something else than a Penstock worker answers")
+    except Exception as error:  # is said in this one's place, where the others' figures go on
+        return Silence(url, at, unforeseen(error))
+
+
+def unforeseen(error: Exception) -> str:
+    """Say of an error that nobody foresaw what it is, in one line."""
+    return printable(f"unforeseen {type(error).__name__}: {error}".partition("\n")[0])
 
 
 async def look_around(host: str, port: int, processes: int) -> list[Sample | Silence]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _WINDOW_S: Final = 5.0  # a second alone jumps; a minute hides what happens now
 _URL: Final = re.compile(
-    r"(?P<scheme>https?://)?(?P<place>(\[[0-9A-Fa-f:.]+\]|[^\s/?#@:\[\]]+)(:\d{1,5})?(/[^\s?#]*)?)"
+    r"(?P<scheme>https?://)?(?P<place>(\[[0-9A-Fa-f:.]+\]|[^\s/?#@:\[\]]+)(:(?P<port>\d{1,5}))?(/[^\s?#]*)?)"
 )
 
 
@@ -117,4 +117,6 @@ def page_address(url: str) -> str:
     found = _URL.fullmatch(url)
     if found is None:
         raise typer.BadParameter(f"{url!r} is not http://host:port", param_hint="--url")
+    if found["port"] and not 0 < int(found["port"]) < 65_536:
+        raise typer.BadParameter(f"{url!r} has no port from 1 to 65535", param_hint="--url")
     return (found["scheme"] or "http://") + found["place"].removesuffix("/metrics").rstrip("/")

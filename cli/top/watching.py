@@ -7,8 +7,8 @@ from functools import partial
 
 from penstock.cli.pages.fetch import default_urls
 from penstock.cli.pages.sample import Sample, Silence
-from penstock.cli.pages.scrape import look, look_around, processes_of
-from penstock.cli.top.cluster import Cluster
+from penstock.cli.pages.scrape import look, look_around, processes_of, unforeseen
+from penstock.cli.top.cluster import Cluster, ClusterState
 from penstock.cli.top.view import View
 from penstock.cli.top.watch import Watch
 from penstock.consumer.settings import ToolSettings
@@ -100,8 +100,14 @@ class Watching:
         self._watch.saw(await look(url))
 
     async def _ask_kafka(self) -> None:
-        if self._cluster is not None:
-            self._watch.heard(await self._cluster.read(self._watch.group, self._watch.topics))
+        if self._cluster is None:
+            return
+        try:
+            state = await self._cluster.read(self._watch.group, self._watch.topics)
+        except Exception as error:  # is said on the page, where the workers' figures go on
+            await self._cluster.close()
+            state = ClusterState(time.monotonic(), problem=unforeseen(error))
+        self._watch.heard(state)
 
     def _neighbours(self) -> list[str]:
         """Return where further processes should be, by what those seen say; nowhere where the user said where."""

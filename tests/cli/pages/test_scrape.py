@@ -5,9 +5,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Gauge, Info
 
 from penstock.broker.ports import free_ports, is_free
+from penstock.cli.pages import scrape as module
+from penstock.cli.pages.fetch import Answer
 from penstock.cli.pages.sample import Sample, Silence
 from penstock.cli.pages.scrape import look, look_around
 from penstock.consumer.health import HealthServer
@@ -79,6 +81,22 @@ async def test_nobody_is_told_from_a_stranger_and_from_one_that_hangs(serve):
     async with server:
         hanging = await silence(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
     assert (hanging.why, hanging.gone) == ("no answer within 2 s", False)
+
+
+async def test_figures_without_a_workers_labels_are_a_strangers(serve):
+    registry = CollectorRegistry()
+    Info("penstock_worker", "Which worker this is", registry=registry)
+    Gauge("penstock_lag_records", "Lag without a partition", registry=registry).set(1)
+
+    assert (await silence(serve(registry=registry))).why == "something else than a Penstock worker answers"
+
+
+async def test_what_nobody_foresaw_is_said_in_one_line(monkeypatch):
+    async def break_down(*_: object) -> Answer:
+        raise RuntimeError("the\x1b[2J sky\nfell")
+
+    monkeypatch.setattr(module, "fetch", break_down)
+    assert (await silence("http://here:8090")).why == "unforeseen RuntimeError: the?[2J sky"
 
 
 @pytest.mark.parametrize("answer", [b"", b"\x00\xff", b"HTTP/1.0 nonsense\r\n\r\n", b"HTTP/1.0 200 OK\r\n\r\n\xff\xfe"])

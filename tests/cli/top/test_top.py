@@ -195,6 +195,12 @@ def test_wrong_url_is_wrong_usage(url):
         page_address(url)
 
 
+@pytest.mark.parametrize("port", ["0", "65536", "99999"])
+def test_port_that_there_cannot_be_is_wrong_usage(port):
+    with pytest.raises(typer.BadParameter, match="no port from 1 to 65535"):
+        page_address(f"http://host:{port}/metrics")
+
+
 @pytest.mark.parametrize(
     ("url", "address"),
     [
