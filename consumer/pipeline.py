@@ -59,6 +59,7 @@ class Pipeline:
         worker = settings.worker
         self._settings = settings
         self._metrics = metrics
+        self._lag_shown: set[tuple[str, str]] = set()
         self.state = "starting"
         options = {**settings.kafka.client_options(), "client_id": client_id}
         self._options = options
@@ -128,11 +129,18 @@ class Pipeline:
 
     def observe(self) -> None:
         """Renew the lag of the open partitions; called about twice a second."""
-        self._metrics.lag.clear()  # a partition that has gone is no longer ours to speak of
+        shown = set()
         for place, progress in self._assignment.open.items():
             end = self._consumer.highwater(place)
             if end is not None and progress.next_offset is not None:
-                self._metrics.lag.labels(place.topic, str(place.partition)).set(max(0, end - progress.next_offset))
+                labels = place.topic, str(place.partition)
+                self._metrics.lag.labels(*labels).set(max(0, end - progress.next_offset))
+                shown.add(labels)
+        # A partition that has gone is no longer ours to speak of. The HTTP server's thread may read at any moment, so
+        # that those which stay are never taken away.
+        for gone in self._lag_shown - shown:
+            self._metrics.lag.remove(*gone)
+        self._lag_shown = shown
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set, then drain within the shutdown deadline.
