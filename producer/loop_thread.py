@@ -31,7 +31,9 @@ class LoopThread:
         self._closing = closing
         self._name = name
         self._process = os.getpid()
-        self._lock = threading.Lock()  # no coroutine may follow the one that ends the loop
+        # No coroutine may follow the one that ends the loop. A client that is collected abandons its loop at any moment
+        # of any thread, one that holds the lock included: it is reentrant.
+        self._lock = threading.RLock()
         self._ended = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None

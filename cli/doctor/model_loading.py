@@ -12,6 +12,7 @@ from penstock.cli.doctor.models import ModelsSeen, Tried
 from penstock.core.settings import ModelsSettings
 
 _PROCESS = "penstock.cli.doctor.model_process"
+_LONGEST_LINE = 16 * 2**20  # bytes; a model's error may hold much of the model
 
 
 async def load_models(settings: ModelsSettings, *, timeout_s: float) -> ModelsSeen:
@@ -26,6 +27,7 @@ async def load_models(settings: ModelsSettings, *, timeout_s: float) -> ModelsSe
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
+        limit=_LONGEST_LINE,
         start_new_session=True,  # Ctrl-C is for us, who then end it
     )
     lines: list[dict[str, Any]] = []

@@ -64,6 +64,11 @@ async def test_broken_model_does_not_hide_the_others(repository, models: Path):
     assert "broken@1" in found[0].what
 
 
+async def test_model_with_much_to_say_is_listened_to(repository):
+    seen = await load_models(repository(talkative="raise ValueError('x' * 200_000)"), timeout_s=60)
+    assert ([tried.name for tried in seen.tried], seen.died) == (["talkative"], "")
+
+
 async def test_model_that_hangs_is_given_up_at_the_deadline(repository):
     settings = repository(hanging="import time\ntime.sleep(600)")
     seen = await load_models(settings, timeout_s=4)
