@@ -7,6 +7,7 @@ from typing import Any
 from penstock.cli.demo.batches import Batches, together
 from penstock.cli.demo.histogram import buckets
 from penstock.cli.demo.load import Tally
+from penstock.cli.figures import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ class Figures:
         if self.replies != self.requests:
             found.append(f"{self.replies} replies to {self.requests} requests")
         if self.doubles:
-            found.append(f"{self.doubles} answers came double")
+            found.append(f"{counted(self.doubles, 'answer')} came double")
         return found
 
     def as_json(self) -> dict[str, Any]:

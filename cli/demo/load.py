@@ -47,11 +47,6 @@ class Tally:
     latencies_s: list[float] = field(default_factory=list)
 
     @property
-    def good(self) -> bool:
-        """Whether every question was answered, rightly."""
-        return self.right.total() == self.wanted and not self.wrong and not self.missing
-
-    @property
     def answered(self) -> int:
         """How many answers came, right or wrong."""
         return self.right.total() + self.wrong.total()

@@ -8,6 +8,7 @@ from penstock.cli.demo.batches import together
 from penstock.cli.demo.figures import Example, Figures, ModelFigures
 from penstock.cli.demo.histogram import bars, buckets
 from penstock.cli.demo.load import Tally
+from penstock.cli.figures import duration
 
 _HALF: Final = 38  # columns of one of two histograms
 _NO_ASCII: Final = str.maketrans({"²": "2"})
@@ -72,15 +73,8 @@ def _latency(figures: Figures) -> list[str]:
 
 
 def _phase(name: str, tally: Tally) -> str:
-    p50, p90, p99 = (_duration(tally.percentile_s(share)) for share in (50, 90, 99))
+    p50, p90, p99 = (duration(tally.percentile_s(share)) for share in (50, 90, 99))
     return f"  {name:<19}{p50:>10}{p90:>10}{p99:>10}{tally.rate():>28,.0f}"
-
-
-def _duration(seconds: float) -> str:
-    """Return a duration with three figures that matter, in ms or s."""
-    if seconds >= 1:
-        return f"{seconds:.2f} s"
-    return f"{seconds * 1000:.0f} ms" if seconds >= 0.1 else f"{seconds * 1000:.1f} ms"
 
 
 def _histograms(figures: Figures, plain: bool) -> list[str]:

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from penstock.cli.doctor.finding import KAFKA, Finding
+from penstock.cli.figures import counted
 from penstock.transport.cluster import Cluster
 from penstock.transport.problems import Problem, Reached, remedy
 from penstock.transport.reach import split
@@ -38,7 +39,7 @@ def _no_use(reached: Reached, client_options: Mapping[str, Any], *, answering: b
 
 def judge_release(reached: Reached, cluster: Cluster) -> Finding:
     """Judge what the cluster runs."""
-    brokers = f"{len(cluster.nodes)} broker{'' if len(cluster.nodes) == 1 else 's'}"
+    brokers = counted(len(cluster.nodes), "broker")
     if reached.release is None:
         return KAFKA.ok("release", f"{brokers}; which release of Kafka is not told")
     what = f"Kafka {reached.release}, {brokers}"

@@ -7,6 +7,7 @@ from typing import Final
 from aiokafka.structs import TopicPartition
 
 from penstock.cli.doctor.finding import KAFKA, Finding
+from penstock.cli.figures import duration
 
 _NOTICED_S: Final = 1.0  # less than that no time-out of a request can mean
 _HARMFUL_S: Final = 10.0
@@ -42,7 +43,7 @@ def judge_clocks(clocks: Iterable[Clock]) -> list[Finding]:
             found.append(KAFKA.ok("clock", f"the clock of {clock.whose} is within {near:.1f} s of ours"))
             continue
         way = "ahead of" if clock.ahead_s > 0 else "behind"
-        what = f"the clock of {clock.whose} is {_words(clock.off_s)} {way} ours"
+        what = f"the clock of {clock.whose} is {duration(clock.off_s)} {way} ours"
         why = "A request's time-out counts from its record's timestamp: across such clocks it comes early, or never."
         make = KAFKA.fault if clock.off_s > _HARMFUL_S else KAFKA.warning
         found.append(make("clock", what, why, _KEEP_TIME))
@@ -78,13 +79,7 @@ def judge_newest(newest_ms: Mapping[TopicPartition, int], now_s: float) -> Itera
         place, off_s = max(((p, s) for p, s in ahead.items() if p.topic == topic), key=lambda pair: pair[1])
         yield KAFKA.warning(
             "timestamps",
-            f"{topic}/{place.partition} holds a record from {_words(off_s)} in the future",
+            f"{topic}/{place.partition} holds a record from {duration(off_s)} in the future",
             "Its producer's clock is ahead of ours: its time-outs come late by that much.",
             _KEEP_TIME,
         )
-
-
-def _words(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.1f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from penstock.cli.doctor.finding import MACHINE, Finding
+from penstock.cli.figures import counted, size
 
 _FEW_FILES: Final = 256  # connections to brokers, libraries, and a client at the health page each take one
-_MIB: Final = 2**20
 # Libraries that Python models use take a thread for each core, in each process, unless one of these says less.
 THREAD_VARIABLES: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -56,10 +56,10 @@ def judge_machine(machine: Machine, load: Load) -> list[Finding]:
 def _cores(machine: Machine, load: Load) -> Finding:
     usable = min(float(machine.cores), machine.quota or float(machine.cores))
     wanted = load.processes * load.threads
-    here = f"{usable:g} core{'' if usable == 1 else 's'}"
+    here = counted(usable, "core")
     if machine.quota is not None and machine.quota < machine.cores:
         here += f" (a quota, of {machine.cores})"
-    work = f"{load.processes} process{'' if load.processes == 1 else 'es'}"
+    work = counted(load.processes, "process", "processes")
     work += f" with {load.threads} threads each" if load.threads > 1 else ""
     if wanted <= max(1.0, usable):
         return MACHINE.ok("cores", f"{here} for {work}")
@@ -73,7 +73,7 @@ def _cores(machine: Machine, load: Load) -> Finding:
 
 def _memory(machine: Machine, load: Load) -> Finding:
     held, there = load.processes * load.buffered_bytes, machine.memory_bytes
-    what = f"{_mib(there)} of memory; {_mib(held)} of it for requests waiting"
+    what = f"{size(there)} of memory; {size(held)} of it for requests waiting"
     why = "Requests read and not answered yet may take all of worker.max_buffered_bytes, in each process."
     mend = "Lower worker.max_buffered_bytes, or run fewer processes."
     if held > there:
@@ -97,7 +97,3 @@ def _threads(machine: Machine, load: Load) -> Iterator[Finding]:
             why = "numpy and others take so many threads in each process of a Python model: they take turns."
             mend = f"Set it to {max(1, machine.cores // load.processes)}."
             yield MACHINE.warning("threads", f"{name}={value}, and {machine.cores} cores", why, mend)
-
-
-def _mib(size: int) -> str:
-    return f"{size / _MIB / 1024:.1f} GiB" if size >= 1024 * _MIB else f"{size / _MIB:.0f} MiB"

@@ -9,12 +9,14 @@ from rich.console import Console
 from rich.text import Text
 
 from penstock.cli.doctor.finding import Finding, Level
+from penstock.cli.figures import counted
 from penstock.cli.remedies import folded
 from penstock.cli.terminal import ascii_only, printable
 
 _MARKS: Final[Mapping[Level, str]] = {"ok": "✓", "warning": "!", "fault": "✗", "skipped": "-"}
 _PLAIN_MARKS: Final[Mapping[Level, str]] = {"ok": "+", "warning": "!", "fault": "x", "skipped": "-"}
 _STYLES: Final[Mapping[Level, str]] = {"ok": "green", "warning": "yellow", "fault": "bold red", "skipped": "dim"}
+_BAD: Final[tuple[Level, ...]] = ("fault", "warning")
 _INDENT: Final = "    "
 _WIDEST: Final = 100
 
@@ -90,10 +92,8 @@ def worst(findings: Iterable[Finding]) -> Level:
 def summary(findings: Sequence[Finding]) -> str:
     """Say how many there are of each kind."""
     count = counts(findings)
-    parts = [f"{number} {word}{'' if number == 1 else 's'}" for word, number in (
-        ("fault", count["fault"]), ("warning", count["warning"]),
-    ) if number]  # fmt: skip
-    well = f"{count['ok']} check{'' if count['ok'] == 1 else 's'} passed"
+    parts = [counted(count[level], level) for level in _BAD if count[level]]
+    well = f"{counted(count['ok'], 'check')} passed"
     rest = [f"{count['skipped']} not made"] if count["skipped"] else []
     if not parts:
         return f"All is well: {', '.join([well, *rest])}." if not rest else f"{', '.join([well, *rest])}."

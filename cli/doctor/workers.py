@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from penstock.cli.doctor.finding import WORKERS, Finding
+from penstock.cli.figures import counted
 from penstock.core.settings import HttpSettings
 
 
@@ -44,7 +45,7 @@ def judge_workers(pages: Sequence[Page], http: HttpSettings, members: int, start
     if not any(page.answers for page in pages):
         where = pages[0].address if len(pages) == 1 else f"{pages[0].address} to {pages[-1].address.rpartition(':')[2]}"
         if members:
-            what = f"no health page at {where}; the group has {members} member{'' if members == 1 else 's'} elsewhere"
+            what = f"no health page at {where}; the group has {counted(members, 'member')} elsewhere"
             return [WORKERS.skipped("health", what)]
         why = "No worker runs on this machine with these settings."
         return [WORKERS.warning("health", f"no health page at {where}", why, "Start one:", (start,))]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from penstock.cli.figures import counted, size
 from penstock.cli.help import HelpfulGroup
 from penstock.cli.options import Config, Json
 from penstock.cli.terminal import print_json, print_table, progress, say
@@ -34,7 +35,7 @@ def list_models(repository: Repository = None, config: Config = None, json: Json
       penstock model list
       penstock model list --repository models --json
     """
-    from penstock.cli.model.files import repository_settings, size_text, survey, versions_of
+    from penstock.cli.model.files import repository_settings, survey, versions_of
     from penstock.core.repository import open_repository
     from penstock.schemas.errors import ModelError
 
@@ -52,8 +53,7 @@ def list_models(repository: Repository = None, config: Config = None, json: Json
         print_json([_document(each, settings.default) for each in found])
     else:
         rows = [
-            (each.model, each.version, _SERVED[each.served, each.highest], each.kind, size_text(each.size))
-            for each in found
+            (each.model, each.version, _SERVED[each.served, each.highest], each.kind, size(each.size)) for each in found
         ]
         print_table(("model", "version", "served", "kind", "size"), rows, right=("version", "size"))
         if settings.default:
@@ -188,5 +188,5 @@ def _time(number: float | None) -> str:
 
 def _result(each: "Verified") -> str:
     if each.faults:
-        return f"{len(each.faults)} fault{'s' if len(each.faults) > 1 else ''}"
+        return counted(len(each.faults), "fault")
     return "not run" if each.unchecked else "ok"

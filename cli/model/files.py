@@ -96,12 +96,3 @@ def versions_of(repository: ModelRepository, name: str, served: list[str]) -> li
         highest = version == served[-1]
         found.append(OnDisk(name, version, version in served, highest, _KINDS[path.suffix], path, size))
     return found
-
-
-def size_text(size: float) -> str:
-    """Return bytes as people read them."""
-    for unit in ("B", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.3g} {unit}"
-        size /= 1000
-    return f"{size:.3g} GB"

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from penstock.cli.figures import size
 from penstock.cli.model.example import Example, example_of
-from penstock.cli.model.files import size_text, versions_of
+from penstock.cli.model.files import versions_of
 from penstock.cli.terminal import print_table, say
 from penstock.core.model import Signature, TensorSpec
 from penstock.core.onnx_metadata import OnnxMetadata, read_metadata
@@ -82,7 +83,7 @@ def print_view(view: View, max_rows: int) -> None:
         view: of the model.
         max_rows: the most rows of a batch, by the settings.
     """
-    print(f"{view.model}@{view.version}  {view.kind}, {size_text(view.size)}, {view.path}")
+    print(f"{view.model}@{view.version}  {view.kind}, {size(view.size)}, {view.path}")
     if view.metadata is not None:
         print(f"{_made_by(view.metadata)}")
     print()

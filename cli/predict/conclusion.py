@@ -2,6 +2,7 @@
 
 import typer
 
+from penstock.cli.figures import counted
 from penstock.cli.predict.answers import Failure
 from penstock.cli.predict.failures import remedy
 from penstock.cli.predict.run import Asked, Job, Published
@@ -50,8 +51,8 @@ def conclude_sending(published: Published, job: Job, topic: str, *, json: bool) 
             for partition, (count, first, last) in sorted(published.places.items())
         ]
         print_table(("partition", "requests", "offsets"), places, right=("partition", "requests"))
-        sent = f"{published.requests} request{'s' * (published.requests > 1)} with {published.rows} rows"
-        say(f"{sent} lie on topic {topic}; nobody waits for the replies.")
+        sent = f"{counted(published.requests, 'request')} with {counted(published.rows, 'row')}"
+        say(f"{sent} {'lies' if published.requests == 1 else 'lie'} on topic {topic}; nobody waits for the replies.")
     if published.error is not None:
         advice = remedy(Failure.of(published.error), job.target.model, job.requests.source)
         raise PredictionsFailed(f"{published.refused} of the requests: {published.error}\n{advice}".rstrip())

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
-NOTHING: Final = "-"
+from penstock.cli.figures import NOTHING
+
 _BLOCKS: Final = " ▁▂▃▄▅▆▇█"
 _PLAIN_BLOCKS: Final = " .:-=+*#@"  # where the terminal has ASCII alone
 
@@ -30,16 +31,6 @@ def per_second(value: float | None) -> str:
     return f"{value:.1f}/s" if 0 < value < 9.95 else f"{count(value)}/s"
 
 
-def duration(value_s: float | None) -> str:
-    """Return a time in up to 7 characters: 0.31 ms, 12.4 ms, 312 ms, 1.20 s."""
-    if value_s is None:
-        return NOTHING
-    if value_s < 0.9995:
-        value_ms = value_s * 1000
-        return f"{value_ms:.2f} ms" if value_ms < 0.995 else f"{value_ms:.{1 if value_ms < 99.95 else 0}f} ms"
-    return f"{value_s:.{2 if value_s < 9.995 else 1 if value_s < 99.95 else 0}f} s"
-
-
 def span(value_s: float | None) -> str:
     """Return how long something has been, for a person: 14 s, 3 min, 2 h 14 min, 3 d 4 h."""
     if value_s is None:
@@ -52,17 +43,6 @@ def span(value_s: float | None) -> str:
     if seconds < 86_400:
         return f"{seconds // 3600} h {seconds % 3600 // 60} min"
     return f"{seconds // 86_400} d {seconds % 86_400 // 3600} h"
-
-
-def size(value: float | None) -> str:
-    """Return bytes in up to 8 characters: 64 MiB, 1.2 GiB."""
-    if value is None:
-        return NOTHING
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if value < 999.5:
-            return f"{value:.0f} {unit}" if value >= 9.95 or unit == "B" else f"{value:.1f} {unit}"
-        value /= 1024
-    return f"{value:.1f} TiB"
 
 
 def share(value: float | None) -> str:

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Final
 
+from penstock.cli.figures import NOTHING, duration, size
 from penstock.cli.pages.fetch import place_of
-from penstock.cli.top.figures import NOTHING, count, duration, per_second, rows, share, size, span
+from penstock.cli.top.figures import count, per_second, rows, share, span
 from penstock.cli.top.tables import ACT, GOOD, LOOK, Cell, Column, Section
 from penstock.cli.top.view import CodeLine, LaneLine, ModelLine, Totals, View, WorkerLine
 

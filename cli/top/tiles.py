@@ -4,7 +4,8 @@ from typing import Final
 
 from rich.text import Text
 
-from penstock.cli.top.figures import chart, count, duration, per_second, rows, size
+from penstock.cli.figures import duration, size
+from penstock.cli.top.figures import chart, count, per_second, rows
 from penstock.cli.top.sections import error_share, lag_words
 from penstock.cli.top.tables import LOOK, QUIET, TITLE, Cell, line
 from penstock.cli.top.view import Times, Totals, View

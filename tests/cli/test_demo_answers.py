@@ -121,7 +121,7 @@ def test_demo_without_a_fault_has_none_to_say():
         ({"load": tally(right={"a": 9}, missing=["no reply"])}, "load: 1 of 10 answers missing; the first: no reply"),
         ({"calm": tally(right={"a": 4}, wanted=10)}, "calm: 6 of 10 answers missing"),
         ({"replies": 31}, "31 replies to 30 requests"),
-        ({"doubles": 1}, "1 answers came double"),
+        ({"doubles": 1}, "1 answer came double"),
     ],
 )
 def test_each_fault_is_said_and_makes_the_demo_fail(change, said):

@@ -20,7 +20,7 @@ def test_clock_is_judged_by_how_far_it_is_off_at_least(ahead_s: float, error_s: 
 
 @pytest.mark.parametrize(
     ("ahead_s", "words"),
-    [(3600.0, "60 min ahead of"), (-3600.0, "60 min behind"), (4.0, "4.0 s ahead of"), (-10800.0, "3.0 h behind")],
+    [(3600.0, "60 min ahead of"), (-3600.0, "60 min behind"), (4.0, "4.00 s ahead of"), (-10800.0, "3 h behind")],
 )
 def test_skew_is_said_in_words(ahead_s: float, words: str):
     (found,) = judge_clocks([Clock("the controller", ahead_s, 0.0)])

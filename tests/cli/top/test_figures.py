@@ -2,7 +2,7 @@
 
 import pytest
 
-from penstock.cli.top.figures import chart, count, cut, duration, per_second, rows, share, size, span
+from penstock.cli.top.figures import chart, count, cut, per_second, rows, share, span
 
 
 @pytest.mark.parametrize(
@@ -16,19 +16,10 @@ from penstock.cli.top.figures import chart, count, cut, duration, per_second, ro
         (per_second, 0.01, "<0.1/s"),
         (per_second, 0.3, "0.3/s"),
         (per_second, 4107.2, "4,107/s"),
-        (duration, 0.00031, "0.31 ms"),
-        (duration, 0.0124, "12.4 ms"),
-        (duration, 0.312, "312 ms"),
-        (duration, 1.2, "1.20 s"),
-        (duration, 29.7, "29.7 s"),
         (span, 14.9, "14 s"),
         (span, 200, "3 min"),
         (span, 8100, "2 h 15 min"),
         (span, 273_600, "3 d 4 h"),
-        (size, 588, "588 B"),
-        (size, 1.5 * 1024, "1.5 KiB"),
-        (size, 64 * 1024**2, "64 MiB"),
-        (size, 1000 * 1024**2, "1.0 GiB"),
         (share, 0, "0 %"),
         (share, 0.0001, "<0.1 %"),
         (share, 0.031, "3.1 %"),
@@ -42,7 +33,7 @@ def test_figure_is_short_and_has_its_unit(figure, value, text):
     assert figure(value) == text
 
 
-@pytest.mark.parametrize("figure", [count, per_second, duration, span, size, share, rows])
+@pytest.mark.parametrize("figure", [count, per_second, span, share, rows])
 def test_unknown_figure_is_a_dash(figure):
     assert figure(None) == "-"
 
@@ -52,8 +43,6 @@ def test_unknown_figure_is_a_dash(figure):
     [
         (count, 7, [10**n * 0.99999 for n in range(18)]),
         (per_second, 9, [10**n * 0.99999 for n in range(-3, 18)]),
-        (duration, 7, [10**n * 0.99999 for n in range(-5, 5)]),
-        (size, 8, [2**n * 0.9999 for n in range(46)]),
         (share, 6, [n / 997 for n in range(998)]),
     ],
 )
