@@ -11,6 +11,11 @@ from structlog.typing import Processor
 # Below WARNING aiokafka logs every rebalance step; below INFO it logs keys and values.
 _CLIENT_LEVEL: Final = logging.WARNING
 _REPEAT_S: Final = 10.0
+# What the Kafka client calls an error or a warning, and is how a start or a rebalance goes. A coordinator that stays
+# away after the start is told.
+_OF_EVERY_START: Final = ("Group Coordinator Request failed", "Marking the coordinator dead")
+_OF_EVERY_REBALANCE: Final = "because it is rebalancing"
+_START_S: Final = 15.0
 
 
 class _Quieter(logging.Filter):
@@ -21,6 +26,7 @@ class _Quieter(logging.Filter):
 
     def __init__(self) -> None:
         super().__init__()
+        self._made = time.monotonic()
         self._passed: dict[tuple[str, int], tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -30,6 +36,9 @@ class _Quieter(logging.Filter):
         if not record.name.startswith("aiokafka"):
             return True
         place, now = (record.name, record.lineno), time.monotonic()
+        message = record.getMessage()
+        if _OF_EVERY_REBALANCE in message or (message.startswith(_OF_EVERY_START) and now - self._made < _START_S):
+            return False
         last, left_out = self._passed.get(place, (float("-inf"), 0))
         if now - last < _REPEAT_S:
             self._passed[place] = last, left_out + 1
@@ -48,19 +57,18 @@ def configure(level: str, form: Literal["auto", "json", "console"], **context: o
         form: auto is console on a terminal and json elsewhere.
         context: put on every line, such as the process's number.
     """
+    console = form == "console" or (form == "auto" and sys.stderr.isatty())
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
     ]
-    console = form == "console" or (form == "auto" and sys.stderr.isatty())
-    last: list[Processor] = (
-        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
-        if console
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    )
+    if console:
+        shared += [structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False)]
+        last: list[Processor] = [_for_people()]
+    else:
+        shared += [structlog.stdlib.add_logger_name, structlog.processors.TimeStamper(fmt="iso", utc=True)]
+        last = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -84,3 +92,14 @@ def configure(level: str, form: Literal["auto", "json", "console"], **context: o
     root.setLevel(level.upper())
     logging.getLogger("aiokafka").setLevel(max(_CLIENT_LEVEL, root.level))
     structlog.contextvars.bind_contextvars(**context)
+
+
+def _for_people() -> structlog.dev.ConsoleRenderer:
+    """Return what makes a line that fits a terminal. Tracebacks show no values of variables: those hold payloads."""
+    return structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(),
+        pad_event_to=0,
+        pad_level=False,
+        sort_keys=False,
+        exception_formatter=structlog.dev.plain_traceback,
+    )

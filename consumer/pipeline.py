@@ -174,7 +174,7 @@ class Pipeline:
         except (kafka_errors.KafkaError, TimeoutError, OSError) as error:
             raise TransportError(f"no connection to Kafka for reading: {error!r}") from error
         self._consumer.subscribe(list(worker.request_topics), listener=self._assignment)
-        log.info("worker started", topics=worker.request_topics, group=worker.group_id, models=repr(self._models))
+        log.info("worker started", topics=worker.request_topics, group=worker.group_id, models=self._models.serving())
 
     async def _watch(
         self, stop: asyncio.Event, fetching: "asyncio.Task[None]", others: "list[asyncio.Task[None]]"

@@ -64,6 +64,10 @@ class ModelTable:
         for versions in list(self._versions.values()):
             yield from versions.values()
 
+    def serving(self) -> list[str]:
+        """Return what answers requests that pin no version, as `name@version`."""
+        return [f"{name}@{version}" for name, version in self._serving.items()]
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._versions)
 
@@ -71,4 +75,4 @@ class ModelTable:
         return len(self._versions)
 
     def __repr__(self) -> str:
-        return f"<ModelTable {', '.join(f'{name}@{version}' for name, version in self._serving.items())}>"
+        return f"<ModelTable {', '.join(self.serving())}>"

@@ -53,10 +53,11 @@ async def _demo(requests: int, processes: int, *, keep_running: bool, json: bool
 
     from penstock.cli.demo.exam import examine
     from penstock.cli.demo.keep import keep, kept, write_rows
-    from penstock.cli.demo.next_steps import next_steps, penstock_command, quickstart_page
+    from penstock.cli.demo.next_steps import next_steps, quickstart_page
     from penstock.cli.demo.page import print_page
     from penstock.cli.demo.service import serving
     from penstock.cli.demo.steps import Steps
+    from penstock.cli.environment import penstock_command
 
     steps = Steps(aside)
     async with serving(steps, processes) as service:

@@ -71,7 +71,9 @@ def _members(seen: GroupSeen, tools: KafkaTools, start: str) -> Finding:
     waiting = sum(seen.waiting.values())
     if not group.members and group.state in _NONE:
         what = f"nobody is in group {seen.name}"
-        what += f", and {_requests(waiting)} wait" if waiting else ""
+        if waiting:  # an idle group may be one whose jobs come at night; these wait now
+            what = f"{what}, and {_requests(waiting)} wait"
+            return GROUP.fault("members", what, "No worker serves, here or elsewhere.", "Start one:", (start,))
         return GROUP.warning("members", what, "No worker serves, here or elsewhere.", "Start one:", (start,))
     if group.state != STABLE:
         return GROUP.warning(

@@ -45,8 +45,10 @@ def init(
 
 def _said(folder: Path, written: Sequence[str]) -> str:
     """Return what a person is told: what there is now, and the commands from here to a prediction."""
+    from penstock.cli.environment import penstock_command, python_command
     from penstock.cli.project.rendering import PURPOSES
 
+    penstock, python = penstock_command(None), python_command()
     here = folder.resolve() == Path.cwd()
     place = "This folder" if here else str(folder)
     width = max(map(len, PURPOSES)) + 2
@@ -55,11 +57,11 @@ def _said(folder: Path, written: Sequence[str]) -> str:
     lines += ["", "Next:"]
     lines += [] if here else [f"  cd {shlex.quote(str(folder))}"]
     lines += [
-        "  python train.py",
-        "  penstock broker start --port 9092   # in a second terminal",
-        "  penstock topics create",
-        "  penstock worker                     # in a third terminal, in the same folder",
-        "  penstock predict iris rows.csv",
-        "  python client.py",
+        f"  {python} train.py",
+        f"  {penstock} broker start --port 9092 --data-dir kafka-data   # 2nd terminal",
+        f"  {penstock} topics create",
+        f"  {penstock} worker                   # in a third terminal, in the same folder",
+        f"  {penstock} predict iris rows.csv",
+        f"  {python} client.py",
     ]
     return "\n".join(lines)

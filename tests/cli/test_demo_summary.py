@@ -6,8 +6,9 @@ from pathlib import Path
 import orjson
 import pytest
 
-from penstock.cli.demo.next_steps import command_name, next_steps
+from penstock.cli.demo.next_steps import next_steps
 from penstock.cli.demo.summary import summary
+from penstock.cli.environment import command_name
 from tests.support.demo_figures import figures, tally
 
 

@@ -42,7 +42,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_project_is_written_and_said_with_the_commands_that_come_next(tmp_path: Path) -> None:
-    ran = penstock("init", "My Service", folder=tmp_path)
+    activated = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    ran = penstock("init", "My Service", folder=tmp_path, variables=activated)
 
     assert (ran.status, ran.err) == (0, "")
     assert sorted(path.name for path in (tmp_path / "My Service").iterdir()) == FILES
@@ -51,7 +52,7 @@ def test_project_is_written_and_said_with_the_commands_that_come_next(tmp_path: 
     assert shlex.split(steps[0]) == ["cd", "My Service"]
     assert [step.split("#")[0].strip() for step in steps[1:]] == [
         "python train.py",
-        "penstock broker start --port 9092",
+        "penstock broker start --port 9092 --data-dir kafka-data",
         "penstock topics create",
         "penstock worker",
         "penstock predict iris rows.csv",
@@ -59,6 +60,13 @@ def test_project_is_written_and_said_with_the_commands_that_come_next(tmp_path: 
     ]
     assert max(map(len, ran.out.splitlines())) <= 80
     assert 'group_id = "my-service"' in (tmp_path / "My Service" / "penstock.toml").read_text()
+
+
+def test_commands_that_come_next_are_found_without_an_activated_environment(tmp_path: Path) -> None:
+    ran = penstock("init", "mine", folder=tmp_path, variables={"PATH": "/usr/bin:/bin"})
+
+    steps = ran.out.partition("Next:\n")[2].splitlines()[1:]
+    assert {Path(shlex.split(step)[0]).parent for step in steps} == {Path(sys.executable).absolute().parent}
 
 
 def test_second_call_finds_everything_there_and_changes_nothing(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ def pipeline() -> Pipeline:
     made._metrics = Metrics()
     made._lag_shown = set()
     made._consumer = SimpleNamespace(highwater=ENDS.get)
-    made._assignment = SimpleNamespace(open={place: SimpleNamespace(next_offset=5) for place in ENDS})
+    made._assignment = SimpleNamespace(open={place: SimpleNamespace(next_offset=5) for place in ENDS})  # type: ignore[assignment]
     return made
 
 

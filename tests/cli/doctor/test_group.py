@@ -37,10 +37,15 @@ def test_group_that_has_answered_everything_is_well():
 
 
 @pytest.mark.parametrize("state", ["Empty", "Dead"])
-def test_group_without_members_is_a_warning_that_counts_what_waits(state: str):
+def test_group_without_members_is_a_fault_where_requests_wait(state: str):
     (found,) = judged(GroupSeen("g", ConsumerGroup(state), WAITING, {}))
-    assert (found.level, found.what) == ("warning", "nobody is in group g, and 6 requests wait")
+    assert (found.level, found.what) == ("fault", "nobody is in group g, and 6 requests wait")
     assert found.commands == ("penstock worker",)
+
+
+def test_group_without_members_is_a_warning_where_nothing_waits():
+    (found,) = judged(GroupSeen("g", ConsumerGroup("Empty"), IDLE, {}))
+    assert (found.level, found.what) == ("warning", "nobody is in group g")
 
 
 def test_rebalance_is_a_warning():
