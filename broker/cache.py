@@ -8,6 +8,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from penstock.broker.errors import CacheError
+
 
 def cache_dir() -> Path:
     """Return the folder for what can be fetched or built again; it may not exist yet."""
@@ -25,8 +27,12 @@ def locked(path: Path) -> Iterator[None]:
 
     The kernel drops the lock with its holder, so a killed process leaves nothing to clean up.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("w")
+    except OSError as error:
+        raise CacheError(path.parent, error) from None
+    with file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

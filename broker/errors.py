@@ -3,6 +3,8 @@
 Each message says what happened and what to do, because the command line prints it as it is.
 """
 
+from pathlib import Path
+
 
 class BrokerError(Exception):
     """Base of every error this package raises on purpose."""
@@ -19,6 +21,16 @@ class ExtraMissingError(BrokerError):
 
 class JarsUnavailableError(BrokerError):
     """Kafka is neither in the cache nor to be had from the registry."""
+
+
+class CacheError(BrokerError):
+    """The folder for what is fetched cannot be written."""
+
+    def __init__(self, folder: Path, error: OSError) -> None:
+        super().__init__(
+            f"the cache {folder} cannot be written: {error.strerror}.\n"
+            "Set XDG_CACHE_HOME to a folder that can be: Kafka is fetched into it, once."
+        )
 
 
 class JavaError(BrokerError):

@@ -47,6 +47,8 @@ def explain(error: BaseException, command: str) -> Failure | None:
         message, status = _shortened(message), WRONG
     elif isinstance(error, ImportError):
         message = explain_missing(error, command) or ""
+    elif isinstance(error, OSError):  # what knows its file is told where it happens: this is the output mostly
+        message = f"{error.filename or 'the output'} cannot be used: {error.strerror or error}"
     elif not isinstance(error, PenstockError | BrokerError):
         message = ""
     return Failure(message, status) if message else None

@@ -3,15 +3,14 @@
 Exit statuses: 0 done, 1 failed, 2 wrong usage, settings or models, 130 stopped.
 """
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version as installed_version
-from typing import Annotated, ClassVar, Final, NoReturn
+from typing import Annotated, ClassVar, Final
 
 import typer
 
-from penstock.cli import broker, config, notices
+from penstock.cli import broker, config, notices, streams
 from penstock.cli.demo.command import demo
 from penstock.cli.doctor.command import doctor
 from penstock.cli.failures import FAILED, explain
@@ -89,22 +88,29 @@ def version(*, json: Json = False) -> None:
 
 def main() -> None:
     """Run the command line and turn what goes wrong into a few lines for a person."""
+    streams.make_whole()
     notices.configure()
+    status = _status()
+    streams.finish()
+    raise SystemExit(status)
+
+
+def _status() -> int:
     try:
         status = app(prog_name="penstock", standalone_mode=False)
         sys.stdout.flush()
-    except BrokenPipeError:
-        _end_quietly()
+    except BrokenPipeError:  # whoever read our output, `head` for example, has had enough of it
+        return FAILED
     except KeyboardInterrupt:
         say("Stopped.")
-        raise SystemExit(STOPPED) from None
+        return STOPPED
     except Exception as error:
         failure = explain(error, _command())
         if failure is None:
             raise
         say(f"penstock: {failure.message}")
-        raise SystemExit(failure.status) from None
-    raise SystemExit(status if isinstance(status, int) else 0)
+        return failure.status
+    return status if isinstance(status, int) else 0
 
 
 def _command() -> str:
@@ -117,13 +123,6 @@ def _command() -> str:
         names.append(word)
         commands = getattr(commands[word], "commands", {})
     return " ".join(names)
-
-
-def _end_quietly() -> NoReturn:
-    """End after whoever read our output, `head` for example, has had enough of it."""
-    # Python flushes standard output once more at the end, which would fail again.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    raise SystemExit(FAILED)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,8 @@ def configure() -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    # A client that is given up with its broker leaves tasks and connections behind, and asyncio says so.
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 
 
 def _line(_: object, __: str, event: MutableMapping[str, Any]) -> str:

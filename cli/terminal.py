@@ -4,6 +4,7 @@ Tables and text are for people; with `--json` a command prints one JSON document
 progress bars appear on terminals alone, and colours not where NO_COLOR is set.
 """
 
+import contextlib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -50,7 +51,8 @@ def ascii_only(encoding: str | None) -> bool:
 
 def say(text: str) -> None:
     """Tell a person something beside the result."""
-    print(printable_lines(text), file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError):  # standard error is full: there is nobody to tell
+        print(printable_lines(text), file=sys.stderr, flush=True)
 
 
 def print_json(value: Any) -> None:

@@ -90,6 +90,7 @@ def configure(level: str, form: Literal["auto", "json", "console"], **context: o
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    logging.getLogger("asyncio").setLevel(logging.NOTSET)  # a command silences it before it becomes a worker
     logging.getLogger("aiokafka").setLevel(max(_CLIENT_LEVEL, root.level))
     structlog.contextvars.bind_contextvars(**context)
 

@@ -1,6 +1,5 @@
 """What a call looks like as a record, and which partition it goes to."""
 
-import math
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -13,6 +12,7 @@ from penstock.schemas.errors import PenstockError
 from penstock.schemas.headers import Header
 from penstock.schemas.oip import encode_request
 
+LONGEST_S: Final = 365 * 86_400  # of a timeout: clocks and headers take no infinity
 _STICK: Final = 64  # requests without a key that go to one partition before the next has its turn
 _partition_of_key: Final = DefaultPartitioner()
 
@@ -91,8 +91,8 @@ def check_timeout(timeout_s: float) -> float:
     """Return a timeout that a call can have.
 
     Raises:
-        ValueError: it is not a positive, finite number of seconds.
+        ValueError: it is not a number of seconds above 0, up to a year.
     """
-    if not 0 < timeout_s < math.inf:
-        raise ValueError(f"a timeout is a positive number of seconds, not {timeout_s}")
+    if not isinstance(timeout_s, int | float) or not 0 < timeout_s <= LONGEST_S:
+        raise ValueError(f"a timeout is a year at most, and a positive number of seconds, not {timeout_s!r}")
     return timeout_s

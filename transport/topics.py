@@ -106,8 +106,8 @@ class TopicDirectory:
         count = self.partitions(topic)
         if not count:
             raise TransportError(
-                f"topic {topic} does not exist on {self._where}.\n"
-                "Is its name right? `penstock topics create` makes the topics of a service."
+                f"topic {topic} does not exist on {self._where}, or is not for this user to see.\n"
+                "Is its name right? `penstock topics create` makes a service's topics, `penstock doctor` looks closer."
             )
         return count
 

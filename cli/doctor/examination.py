@@ -56,7 +56,7 @@ async def examine(
         *models,
         *judge_machine(look_at_machine(), _load(readable)),
         *judge_versions(look_at_versions(), wanted_versions()),
-        *judge_workers(pages, readable.http, kafka.members, own.command("worker")),
+        *judge_workers(pages, readable.http, kafka.members, own.command("worker"), readable.group_id),
     ]
     order = [section.name for section in SECTIONS]
     return sorted(found, key=lambda finding: order.index(finding.section))

@@ -1,15 +1,20 @@
 """Looks at the health pages and metrics of the worker processes that should run here."""
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
+from typing import Final
 
 import orjson
 
 from penstock.cli.doctor.workers import Page
 from penstock.cli.pages.fetch import Answer, default_urls, fetch, place_of
 from penstock.core.settings import HttpSettings
+
+# Without prometheus-client, which the light install lacks.
+_GROUP: Final = re.compile(r'^penstock_worker_info\{[^}]*\bgroup="([^"]*)"', re.MULTILINE)
 
 
 async def look_at_workers(
@@ -42,7 +47,9 @@ async def _look(url: str, timeout_s: float, wall_clock: Callable[[], float]) -> 
         return Page(address, answers=True, reason="no page of HTTP")
     ahead_s = _ahead_s(health.headers["Date"], wall_clock())
     ready, reason = _ready(health)
-    return Page(address, True, ready, reason, await _has_metrics(url, timeout_s), ahead_s)
+    metrics = await _metrics(url, timeout_s)
+    group = _GROUP.search(metrics)
+    return Page(address, True, ready, reason, bool(metrics), ahead_s, group[1] if group else None)
 
 
 def _ready(health: Answer) -> tuple[bool | None, str]:
@@ -53,13 +60,14 @@ def _ready(health: Answer) -> tuple[bool | None, str]:
         return None, f"status {health.status}"
 
 
-async def _has_metrics(url: str, timeout_s: float) -> bool:
+async def _metrics(url: str, timeout_s: float) -> str:
+    """Return the metrics of a worker, "" where there are none."""
     try:
         async with asyncio.timeout(timeout_s):
             answer = await fetch(url, "/metrics")
     except (OSError, ValueError):
-        return False
-    return answer.status == 200 and "penstock_" in answer.text
+        return ""
+    return answer.text if answer.status == 200 and "penstock_" in answer.text else ""
 
 
 def _ahead_s(date: str | None, now_s: float) -> float | None:

@@ -19,6 +19,7 @@ class Page:
         reason: why not, in the words of the worker, or of the connection.
         metrics: whether /metrics could be read.
         clock_ahead_s: of its clock before ours, by the Date header; None where it gave none.
+        group: that it serves in, by its metrics; None where they do not say.
     """
 
     address: str
@@ -27,9 +28,12 @@ class Page:
     reason: str = ""
     metrics: bool = False
     clock_ahead_s: float | None = None
+    group: str | None = None
 
 
-def judge_workers(pages: Sequence[Page], http: HttpSettings, members: int, start: str) -> list[Finding]:
+def judge_workers(
+    pages: Sequence[Page], http: HttpSettings, members: int, start: str, group: str | None = None
+) -> list[Finding]:
     """Judge the processes that the settings say should run here.
 
     Args:
@@ -37,6 +41,7 @@ def judge_workers(pages: Sequence[Page], http: HttpSettings, members: int, start
         http: where they are.
         members: of the group, wherever they run.
         start: our command that starts a worker.
+        group: that the settings name; None where they name none.
     """
     if not http.enabled:
         return [WORKERS.skipped("health", "health pages are off (http.enabled)")]
@@ -49,10 +54,10 @@ def judge_workers(pages: Sequence[Page], http: HttpSettings, members: int, start
             return [WORKERS.skipped("health", what)]
         why = "No worker runs on this machine with these settings."
         return [WORKERS.warning("health", f"no health page at {where}", why, "Start one:", (start,))]
-    return [_judge(page) for page in pages]
+    return [_judge(page, group) for page in pages]
 
 
-def _judge(page: Page) -> Finding:
+def _judge(page: Page, group: str | None) -> Finding:
     if not page.answers:
         why = "Other processes of the service run, and this one does not."
         return WORKERS.fault("health", f"{page.address} does not answer: {page.reason}", why, "See the worker's log.")
@@ -60,6 +65,10 @@ def _judge(page: Page) -> Finding:
         why = "Another program may have the port, and no worker could start there."
         what = f"what answers at {page.address} is no worker: {page.reason}"
         return WORKERS.fault("health", what, why, "Set http.port to a free one.")
+    if group is not None and page.group not in (None, group):
+        why = "No worker of this service could start with its health page there."
+        what = f"{page.address} is a worker of another service, of group {page.group}"
+        return WORKERS.fault("health", what, why, "Set http.port to a free one, or look with that service's settings.")
     if not page.ready:
         why = "It is in no position to serve. At a start this takes seconds."
         return WORKERS.fault("ready", f"{page.address} is not ready: {page.reason}", why, "Look again; see its log.")

@@ -75,9 +75,13 @@ async def ask(
         left_s = await exchange.wait_for_room(target.limit_s)
         return flight.start(exchange.send(value, headers, target.key, left_s, None))
 
+    silent = 0  # requests in a row that nobody answered
     async for outcome in gather(requests.rest(), submit, ordered=True, max_in_flight=max_in_flight):
         flight = flights.popleft()
         yield Answer(flight.block, outcome, flight.took_s)
+        silent = silent + 1 if isinstance(outcome, TransportError) else 0
+        if silent >= max_in_flight:  # all that were on their way: the service is gone
+            return
 
 
 def is_hopeless(outcome: Prediction | PenstockError, source: Source) -> bool:

@@ -41,7 +41,10 @@ def predict(
     version: Annotated[str | None, typer.Option(help="Version of the model; by default the one deployed.")] = None,
     key: Annotated[str | None, typer.Option(help="Key of the records: they are answered in order.")] = None,
     timeout: Annotated[
-        float | None, typer.Option(metavar="SECONDS", min=0.001, help="How long to wait for an answer; 30 by default.")
+        float | None,
+        typer.Option(
+            metavar="SECONDS", min=0.001, max=31_536_000, help="How long to wait for an answer; 30 by default."
+        ),
     ] = None,
     rows_per_request: Annotated[int, typer.Option(min=1, help="Rows that go into one request.")] = 1,
     max_in_flight: Annotated[int, typer.Option(min=1, help="Requests on their way at once.")] = 1000,

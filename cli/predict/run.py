@@ -18,7 +18,7 @@ from penstock.producer.exchange import Exchange
 from penstock.producer.prediction import Prediction
 from penstock.producer.requests import request_headers
 from penstock.producer.sender import RequestSender, Sent
-from penstock.schemas.errors import PenstockError
+from penstock.schemas.errors import PenstockError, TransportError
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ async def ask_all(exchange: Exchange, job: Job, printer: Printer) -> Asked:
                 number += len(answer.block)
                 job.bar.advance(len(answer.block))
         printer.end()
-    except BrokenPipeError:
+    except OSError:  # the output is closed or full
         raise
     except BaseException:
         printer.end()  # what was answered before it was stopped
@@ -152,9 +152,16 @@ async def send_all(sender: RequestSender, job: Job, expires_s: float | None, pub
         future.add_done_callback(published.of(len(block)))
         job.bar.advance(len(block))
 
+    late: TransportError | None = None
     async with sender, job.bar:
         await send(job.first, encode(requests.source, job.first, requests.datatypes))
         async for block, value in requests.rest():
             await send(block, value)
-        await sender.flush()
-        await asyncio.sleep(0)  # the last callbacks have their turn
+        try:
+            await sender.flush()
+        except TransportError as error:
+            late = error
+    await asyncio.sleep(0)  # the last callbacks have their turn
+    # What is acknowledged after the deadline, while the sender closes, lies there all the same.
+    if late is not None and published.error is not None:
+        raise late

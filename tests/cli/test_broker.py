@@ -30,6 +30,15 @@ def test_taken_port_is_one_line_and_status_1():
     assert len(ran.lines) == 1
 
 
+def test_cache_that_cannot_be_written_is_named_with_its_variable():
+    ran = penstock("broker", "start", variables={"HOME": "/proc/nowhere", "XDG_CACHE_HOME": ""})
+
+    assert ran.status == 1
+    assert "the cache /proc/nowhere" in ran.err
+    assert "Set XDG_CACHE_HOME" in ran.err
+    assert len(ran.lines) == 2
+
+
 @pytest.mark.parametrize("arguments", [["start", "--version", "3.1.0"], ["prepare", "--version", "3.1.0"]])
 def test_impossible_version_is_one_line_and_status_1(arguments):
     ran = penstock("broker", *arguments)

@@ -1,7 +1,9 @@
 """The command line as a whole: its help, its errors, its exit statuses."""
 
 import re
+import shlex
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -110,6 +112,44 @@ def test_a_reader_that_has_had_enough_is_no_error():
         assert process.stderr is not None
         process.stdout.close()
         assert process.stderr.read() == b""
+
+
+@pytest.mark.parametrize("arguments", ["version", "--help", "config show"])
+def test_output_that_cannot_be_written_is_told_in_a_line(arguments):
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run(
+            [*COMMAND, *arguments.split()],
+            env=environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (ran.returncode, ran.stderr) == (1, "penstock: the output cannot be used: No space left on device\n")
+
+
+@pytest.mark.parametrize(("closed", "status"), [("version >&-", 0), ("version 2>&-", 0), ("version 2>/dev/full", 0)])
+def test_a_stream_that_is_closed_or_full_is_no_reason_to_fail(closed, status):
+    words = " ".join(map(shlex.quote, COMMAND))
+    ran = subprocess.run(
+        f"{words} {closed}", shell=True, env=environment(), capture_output=True, text=True, check=False
+    )
+    assert (ran.returncode, ran.stderr) == (status, "")
+
+
+def test_ctrl_c_while_the_command_is_still_being_imported_is_clean(tmp_path: Path):
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\n"
+        "class Interrupt:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'typer':\n"
+        "            raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupt())\n"
+    )
+    command = [sys.executable, "-m", "penstock.cli.entry", "top"]
+    variables = environment({"PYTHONPATH": tmp_path})
+    ran = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (130, "Stopped.\n")
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

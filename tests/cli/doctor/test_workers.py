@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 import time
+from dataclasses import replace
 
 import pytest
 from prometheus_client import CollectorRegistry, Counter
@@ -21,13 +22,15 @@ Counter("penstock_requests", "Requests answered", registry=REGISTRY)
 
 
 def judged(*pages: Page, members: int = 0, http: HttpSettings = HTTP):
-    return judge_workers(pages, http, members, "penstock worker")
+    return judge_workers(pages, http, members, "penstock worker", "ours")
 
 
 PAGES = {
     "well": (WELL, "ok"),
     "not ready": (Page("h:1", answers=True, ready=False, reason="models are loading"), "fault"),
     "another program": (Page("h:1", answers=True, reason="status 404"), "fault"),
+    "another service": (replace(WELL, group="theirs"), "fault"),
+    "of this service": (replace(WELL, group="ours"), "ok"),
     "no metrics": (Page("h:1", answers=True, ready=True), "warning"),
 }
 
