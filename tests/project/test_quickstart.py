@@ -85,7 +85,9 @@ def test_page_goes_all_the_way() -> None:
 def test_project_gives_no_command_that_the_page_does_not(tmp_path: Path) -> None:
     typed = {command for step in STEPS for command in step.commands}
     readme = [command for step in steps(rendered("my-service")["README.md"]) for command in step.commands]
-    told = penstock("init", "my-service", folder=tmp_path).out.partition("Next:\n")[2].splitlines()
+    activated = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    ran = penstock("init", "my-service", folder=tmp_path, variables=activated)
+    told = ran.out.partition("Next:\n")[2].splitlines()
     assert len(readme) == len(told) - 1 == 6
     assert {command.split("#")[0].strip() for command in [*readme, *told]} <= typed
 
