@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from penstock.core.distribution import install_command
+
 _EXTRA_OF: Final = {
     "onnxruntime": "worker",
     "prometheus_client": "worker",
@@ -21,7 +23,4 @@ def explain_missing(error: ImportError, command: str) -> str | None:
     if extra is None:
         return None
     wanted = "all" if command == "demo" else extra
-    return (
-        f"`penstock {command}` needs {module}, which is not installed.\n"
-        f'Install it with: pip install "penstock-kafka[{wanted}]"'
-    )
+    return f"`penstock {command}` needs {module}, which is not installed.\nInstall it with: {install_command(wanted)}"

@@ -5,8 +5,7 @@ Exit statuses: 0 done, 1 failed, 2 wrong usage, settings or models, 130 stopped.
 
 import sys
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version as installed_version
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, ClassVar
 
 import typer
 
@@ -24,8 +23,7 @@ from penstock.cli.terminal import print_json, say
 from penstock.cli.top.command import top
 from penstock.cli.topics.command import app as topics
 from penstock.cli.worker import worker
-
-DISTRIBUTION: Final = "penstock-kafka"  # what it is called where packages are installed from
+from penstock.core.distribution import installed_version
 
 
 class _Penstock(HelpfulGroup):
@@ -63,7 +61,7 @@ app.add_typer(config.app)
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        print(installed_version(DISTRIBUTION))
+        print(installed_version())
         raise typer.Exit
 
 
@@ -81,9 +79,9 @@ def _root(
 def version(*, json: Json = False) -> None:
     """Print the version."""
     if json:
-        print_json({"version": installed_version(DISTRIBUTION)})
+        print_json({"version": installed_version()})
     else:
-        print(installed_version(DISTRIBUTION))
+        print(installed_version())
 
 
 def main() -> None:

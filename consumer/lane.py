@@ -9,6 +9,8 @@ from penstock.core.settings import LimitsSettings
 
 KAFKA_MAX_MESSAGE_BYTES: Final = 1_048_588  # Kafka's default of max.message.bytes
 RECORD_OVERHEAD: Final = 1024  # bytes of a record's key and framing, and of the batch around it
+# Of request topics. Brokers check a batch's size while it is compressed: a small one may hold a record of any size.
+REQUEST_COMPRESSION: Final = ("compression.type", "uncompressed")
 DEAD_LETTER_OVERHEAD: Final = 16 * 1024  # bytes of the headers that say why
 
 

@@ -1,10 +1,9 @@
 """Every metric of a worker, in one closed list."""
 
-from importlib.metadata import version as installed_version
-
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
 
-_DISTRIBUTION = "penstock-kafka"  # what it is called where packages are installed from
+from penstock.core.distribution import installed_version
+
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096)
 
@@ -63,7 +62,7 @@ class Metrics:
     def describe(self, **labels: object) -> None:
         """Say, once, which worker this is; Penstock's version is added."""
         described = {name: str(value) for name, value in labels.items()}
-        self.info.info({"version": installed_version(_DISTRIBUTION), **described})
+        self.info.info({"version": installed_version(), **described})
 
     def observe_batch(self, model: str, rows: int, waited_s: float, ran_s: float) -> None:
         """Count a batch that has run."""

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from penstock.core.distribution import install_command
 from penstock.schemas.errors import ModelError
 
 _PACKAGE = "penstock.onnx"  # not ONNX's own, whose package another library may have registered
@@ -54,7 +55,7 @@ def _model_class() -> Any:
     try:
         from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
     except ImportError:
-        raise ModelError("reading an ONNX file needs protobuf: pip install 'penstock-kafka[worker]'") from None
+        raise ModelError(f"reading an ONNX file needs protobuf: {install_command('worker')}") from None
     file = descriptor_pb2.FileDescriptorProto(name="penstock/onnx.proto", package=_PACKAGE, syntax="proto3")
     opset = file.message_type.add(name="OperatorSetIdProto")
     model = file.message_type.add(name="ModelProto")

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from penstock.core.distribution import install_command
 from penstock.core.model import Signature, TensorSpec
 from penstock.schemas.datatypes import Datatype
 from penstock.schemas.errors import ModelError
@@ -42,7 +43,7 @@ def open_session(who: str, path: Path, providers: Sequence[str], intra_op_thread
     try:
         import onnxruntime
     except ImportError:
-        raise ModelError(f'{who} needs ONNX Runtime: pip install "penstock-kafka[worker]"') from None
+        raise ModelError(f"{who} needs ONNX Runtime: {install_command('worker')}") from None
     available = onnxruntime.get_available_providers()
     for provider in providers:
         if provider not in available:

@@ -7,6 +7,7 @@ field that is not set can be told from one set to zero. The text form has names 
 from functools import cache
 from typing import Any, Final
 
+from penstock.core.distribution import install_command
 from penstock.schemas.errors import ModelError
 
 # By TensorFlow's heritage a datatype is called TYPE_<name>; the numbers are those of model_config.proto.
@@ -73,7 +74,7 @@ def model_config_class() -> Any:
     try:
         from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
     except ImportError:
-        raise ModelError('config.pbtxt needs protobuf: pip install "penstock-kafka[worker]"') from None
+        raise ModelError(f"config.pbtxt needs protobuf: {install_command('worker')}") from None
     file = descriptor_pb2.FileDescriptorProto(name="penstock/triton.proto", package=_PACKAGE, syntax="proto2")
     enum = file.enum_type.add(name="DataType")
     for number, datatype in enumerate(_DATATYPES):

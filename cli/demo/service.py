@@ -18,6 +18,7 @@ from penstock.cli.demo.held_out import HeldOut
 from penstock.cli.demo.steps import Steps
 from penstock.cli.demo.training import read_held_out, train
 from penstock.cli.demo.workers import REPLIES, REQUESTS, Workers, workers
+from penstock.consumer.lane import REQUEST_COMPRESSION
 from penstock.transport.closing import closing
 from penstock.transport.topics import create_topics
 
@@ -100,8 +101,7 @@ async def serving(steps: Steps, processes: int) -> AsyncIterator[Service]:
         with steps.step("Apache Kafka") as step:
             kafka = await stack.enter_async_context(EmbeddedKafka())
             options = {"bootstrap_servers": kafka.bootstrap_servers}
-            # What `penstock topics create` gives a request topic: see its plan.
-            own_configs = {REQUESTS: {"compression.type": "uncompressed"}}
+            own_configs = {REQUESTS: dict([REQUEST_COMPRESSION])}
             await create_topics(options, dict.fromkeys((REQUESTS, REPLIES), _PARTITIONS), own_configs=own_configs)
             step.result = f"{kafka.version} on {kafka.bootstrap_servers}"
         with steps.step("Models") as step:

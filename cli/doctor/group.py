@@ -8,6 +8,7 @@ from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
 from penstock.cli.doctor.finding import GROUP, Finding
 from penstock.cli.doctor.partitions import places
+from penstock.cli.figures import counted
 from penstock.cli.remedies import KafkaTools
 from penstock.transport.membership import ConsumerGroup, Member
 from penstock.transport.offsets import Lag
@@ -70,11 +71,10 @@ def _members(seen: GroupSeen, tools: KafkaTools, start: str) -> Finding:
     group, count = seen.group, len(seen.group.members)
     waiting = sum(seen.waiting.values())
     if not group.members and group.state in _NONE:
-        what = f"nobody is in group {seen.name}"
-        if waiting:  # an idle group may be one whose jobs come at night; these wait now
-            what = f"{what}, and {_requests(waiting)} wait"
-            return GROUP.fault("members", what, "No worker serves, here or elsewhere.", "Start one:", (start,))
-        return GROUP.warning("members", what, "No worker serves, here or elsewhere.", "Start one:", (start,))
+        what = f"nobody is in group {seen.name}" + (f", and {_requests(waiting)} wait" if waiting else "")
+        # An idle group may be one whose jobs come at night; what waits, waits now.
+        make = GROUP.fault if waiting else GROUP.warning
+        return make("members", what, "No worker serves, here or elsewhere.", "Start one:", (start,))
     if group.state != STABLE:
         return GROUP.warning(
             "state",
@@ -85,7 +85,7 @@ def _members(seen: GroupSeen, tools: KafkaTools, start: str) -> Finding:
         )
     hosts = len({member.host for member in group.members})
     where = "" if hosts == 1 else f" on {hosts} hosts"
-    return GROUP.ok("members", f"group {seen.name}: {count} member{'' if count == 1 else 's'}{where}")
+    return GROUP.ok("members", f"group {seen.name}: {counted(count, 'member')}{where}")
 
 
 def _offsets(seen: GroupSeen, tools: KafkaTools) -> Iterator[Finding]:
@@ -181,4 +181,4 @@ def _owner(seen: GroupSeen, place: TopicPartition) -> Member | None:
 
 
 def _requests(count: int) -> str:
-    return f"{count:,} request{'' if count == 1 else 's'}"
+    return counted(count, "request")

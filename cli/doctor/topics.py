@@ -6,9 +6,10 @@ from typing import Final
 
 from penstock.cli.doctor.finding import TOPICS, Finding
 from penstock.cli.doctor.partitions import judge_partitions
+from penstock.cli.figures import counted
 from penstock.cli.remedies import KafkaTools
 from penstock.cli.topics.plan import duration
-from penstock.consumer.lane import Role, Sizes, in_sync_for, message_bytes
+from penstock.consumer.lane import REQUEST_COMPRESSION, Role, Sizes, in_sync_for, message_bytes
 from penstock.transport.authorized import Operation
 from penstock.transport.cluster import Topic
 
@@ -100,7 +101,7 @@ def _absent(topics: Mapping[str, Topic], lane: Lane) -> Iterator[Finding]:
 
 def _described(topic: Topic, role: Role, settings: Mapping[str, str] | None) -> str:
     count, copies = len(topic.partitions), topic.replication
-    parts = [f"{count} partition{'' if count == 1 else 's'}", f"{copies} {'copy' if copies == 1 else 'copies'}"]
+    parts = [counted(count, "partition"), counted(copies, "copy", "copies")]
     if settings and "retention.ms" in settings:
         parts.append(f"kept {duration(settings['retention.ms'])}")
     return f"{topic.name} ({role}): {', '.join(parts)}"
@@ -113,7 +114,7 @@ def _share(requests: Sequence[Topic], lane: Lane) -> Iterator[Finding]:
     topic = requests[0].name
     yield TOPICS.warning(
         "processes",
-        f"{count} partition{'' if count == 1 else 's'} for {lane.processes} worker processes",
+        f"{counted(count, 'partition')} for {lane.processes} worker processes",
         f"A partition has one reader: {lane.processes - count} of the processes have nothing to do.",
         "Add partitions (keys then change partitions), or run fewer processes.",
         (lane.tools.set_partitions(topic, len(requests[0].partitions) + lane.processes - count),),
@@ -145,17 +146,18 @@ def _settings(topic: Topic, role: Role, settings: Mapping[str, str], lane: Lane)
         why = "What is not read by then is gone: a stop of the workers, or of a client, loses records."
         command = tools.set_topic(name, {"retention.ms": str(24 * _SHORTEST_MS)})
         yield TOPICS.warning("retention", f"{name} keeps records for {duration(str(kept_ms))}", why, "", (command,))
-    compression = settings.get("compression.type", "uncompressed")
-    if role is Role.REQUEST and compression != "uncompressed":
+    key, wanted = REQUEST_COMPRESSION
+    compression = settings.get(key, wanted)
+    if role is Role.REQUEST and compression != wanted:
         why = "Brokers check a batch's size while it is compressed: a small one may hold a record of any size."
-        command = tools.set_topic(name, {"compression.type": "uncompressed"})
-        yield TOPICS.warning("compression", f"{name} has compression.type={compression}", why, "", (command,))
+        command = tools.set_topic(name, {key: wanted})
+        yield TOPICS.warning("compression", f"{name} has {key}={compression}", why, "", (command,))
 
 
 def _in_sync(topic: Topic, settings: Mapping[str, str], lane: Lane) -> Iterator[Finding]:
     needed, copies = int(settings.get("min.insync.replicas", 1)), topic.replication
     command = lane.tools.set_topic(topic.name, {"min.insync.replicas": str(in_sync_for(copies))})
-    what = f"{topic.name} has {copies} {'copy' if copies == 1 else 'copies'} and min.insync.replicas={needed}"
+    what = f"{topic.name} has {counted(copies, 'copy', 'copies')} and min.insync.replicas={needed}"
     if needed > copies:
         yield TOPICS.fault("min.insync", what, "No write can have so many copies: all are refused.", "", (command,))
     elif needed == copies > 1:

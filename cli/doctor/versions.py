@@ -8,8 +8,8 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from typing import Final
 
 from penstock.cli.doctor.finding import MACHINE, Finding
+from penstock.core.distribution import DISTRIBUTION, install_command
 
-_DISTRIBUTION: Final = "penstock-kafka"
 _OLDEST: Final = (3, 11)
 _SHOWN: Final = ("aiokafka", "numpy", "onnxruntime")
 _WORKER_NEEDS: Final = ("onnxruntime", "prometheus-client", "protobuf")
@@ -62,7 +62,7 @@ def judge_versions(
     if absent:
         what = f"the light install, without {', '.join(absent)}"
         why = "It is a client: no worker can run here."
-        command = f'pip install "{_DISTRIBUTION}[worker]"'
+        command = install_command("worker")
         found.append(MACHINE.warning("extras", what, why, "Where workers are to run:", (command,)))
     return found
 
@@ -83,10 +83,10 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 def _requirements() -> Iterator[tuple[str, str]]:
     try:
-        lines = requires(_DISTRIBUTION) or []
+        lines = requires(DISTRIBUTION) or []
     except PackageNotFoundError:
         return
     for line in lines:
         match = _REQUIREMENT.match(line)
-        if match and "dev" not in (match["marker"] or "") and match["name"] != _DISTRIBUTION:
+        if match and "dev" not in (match["marker"] or "") and match["name"] != DISTRIBUTION:
             yield match["name"], match["bounds"].strip()

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from penstock.cli.remedies import KafkaTools
-from penstock.consumer.lane import Role, Sizes, in_sync_for, message_bytes, roles
+from penstock.consumer.lane import REQUEST_COMPRESSION, Role, Sizes, in_sync_for, message_bytes, roles
 from penstock.consumer.settings import LaneSettings
 from penstock.transport.cluster import Topic
 
@@ -80,7 +80,7 @@ def _settings(role: Role, sizes: Sizes, replication: int, retention_s: int | Non
         "max.message.bytes": str(message_bytes(role, sizes)),
         "min.insync.replicas": str(in_sync_for(replication)),
     }
-    return chosen | ({"compression.type": "uncompressed"} if role is Role.REQUEST else {})
+    return chosen | (dict([REQUEST_COMPRESSION]) if role is Role.REQUEST else {})
 
 
 def replication_for(brokers: int) -> int:
