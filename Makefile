@@ -54,7 +54,7 @@ lock: compile := .venv/bin/uv pip compile --quiet --universal --python-version 3
 	--no-emit-index-url --no-emit-find-links $(ARGS)
 lock: demo-environment ## Lock pyproject.toml's ranges again (ARGS=--upgrade: newer)
 	$(compile) requirements/uv.in -o requirements/uv.txt
-	$(compile) --extra all pyproject.toml requirements/demo.in -o requirements/demo.txt
+	$(compile) --extra worker --extra train --extra broker --extra simdjson pyproject.toml requirements/demo.in -o requirements/demo.txt
 	$(compile) --extra dev -c requirements/demo.txt pyproject.toml requirements/demo.in -o requirements/test.txt
 
 clean: ## Remove the environment and everything built

@@ -1,0 +1,1 @@
+"""`penstock bench`: how fast a service answers, and how much it takes."""
