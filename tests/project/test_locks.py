@@ -87,4 +87,4 @@ def test_classifiers_name_the_pythons_that_are_locked() -> None:
 
 def test_missing_and_outdated_pin_are_found() -> None:
     requirements = [Requirement("numpy>=2.0"), Requirement("orjson>=3.10"), Requirement("pydantic>=2.9")]
-    assert unmet(requirements, {"numpy": "2.1", "orjson": "3.9"}) == ["orjson>=3.10", "pydantic>=2.9"]
+    assert unmet(requirements, {"numpy": "2.1", "orjson": "3.9"}, "3.11") == ["orjson>=3.10", "pydantic>=2.9"]
