@@ -13,6 +13,7 @@ _EXTRA_OF: Final = {
     "sklearn": "train",
     "skl2onnx": "train",
     "onnx": "train",
+    "matplotlib": "bench",
 }
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar
 import typer
 
 from penstock.cli import broker, config, notices, streams
+from penstock.cli.bench.command import bench
 from penstock.cli.demo.command import demo
 from penstock.cli.doctor.command import doctor
 from penstock.cli.failures import FAILED, explain
@@ -30,7 +31,7 @@ class _Penstock(HelpfulGroup):
     sections: ClassVar[Mapping[str, Sequence[str]]] = {
         "Try it": ("demo", "init", "broker"),
         "Run it": ("topics", "worker", "predict"),
-        "Look after it": ("doctor", "top"),
+        "Look after it": ("doctor", "top", "bench"),
         "Look into it": ("model", "config", "version"),
     }
 
@@ -54,6 +55,7 @@ app.add_typer(topics)
 app.command()(worker)
 app.command()(doctor)
 app.command()(predict)
+app.command()(bench)
 app.command()(top)
 app.add_typer(model.app)
 app.add_typer(config.app)

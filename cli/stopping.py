@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeVar
 
 import typer
@@ -14,15 +14,20 @@ T = TypeVar("T")
 STOPPED: Final = 130  # 128 and the number of SIGINT, as shells have it
 
 
-def run(work: Coroutine[Any, Any, T]) -> T:
+def run(work: Coroutine[Any, Any, T], loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None) -> T:
     """Run `work` on an event loop of its own and return its result.
 
     SIGINT and SIGTERM cancel it, so that it cleans up after itself; a second one breaks off the cleaning too.
 
+    Args:
+        work: what to do.
+        loop_factory: makes the event loop; None leaves it to asyncio.
+
     Raises:
         typer.Exit: it was stopped; the status is 130.
     """
-    return asyncio.run(_until_signal(work))
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        return runner.run(_until_signal(work))
 
 
 def run_until_stopped(work: Coroutine[Any, Any, object]) -> None:
