@@ -166,7 +166,7 @@ class Exchange:
             f"Is a worker reading it, and may it answer to {self._reply_topic}? `penstock doctor` finds out."
         )
 
-    def _acked(self, correlations: list[bytes], _: float) -> None:
+    def _acked(self, correlations: Sequence[bytes], _: float) -> None:
         for correlation in correlations:
             call = self.calls.get(correlation)
             if call is not None:

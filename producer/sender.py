@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
@@ -210,12 +210,12 @@ class RequestSender:
         self._settlement.set()
         self._room.update()
 
-    def _written(self, place: TopicPartition, offset: int, tokens: list[Waiting]) -> None:
+    def _written(self, place: TopicPartition, offset: int, tokens: Sequence[Waiting]) -> None:
         for step, (future, name) in enumerate(tokens):
             if not future.done():
                 future.set_result(Sent(place.topic, place.partition, offset + step if offset >= 0 else -1, name))
 
-    def _acked(self, tokens: list[Any], _: float) -> None:
+    def _acked(self, tokens: Sequence[Any], _: float) -> None:
         self._room.update()  # the futures have heard of it by `_written`
 
     def _refused(self, token: Waiting, error: Exception) -> None:

@@ -1,12 +1,12 @@
 """Publishing records as record batches, in order per partition, with an answer for every record.
 
-aiokafka's `send()` makes a future and a record build for each record; `create_batch()`/`send_batch()` do not, and
-carry three times the rate. One record batch per partition is on its way at a time; what comes meanwhile gathers
-and becomes the next one. So a loaded publisher makes large batches and an idle one sends at once.
+aiokafka's `send()` makes a future and a record build for each record; `send_batch()` does not, and carries three
+times the rate. One record batch per partition is on its way at a time; what comes meanwhile gathers and becomes the
+next one. So a loaded publisher makes large batches and an idle one sends at once.
 
-    add(topic, partition, record) -> waiting -> send_batch -> acknowledged -> on_acked(tokens)
-                                        ^                       |
-                                        +---- rebuilt producer <-+ fatal error: sent again, in order
+    add(topic, partition, records) -> waiting -> send_batch -> acknowledged -> on_acked(tokens)
+                                         ^                       |
+                                         +---- rebuilt producer <-+ fatal error: sent again, in order
 
 A record leaves the publisher in exactly one of two ways: `on_acked`, or `on_refused` when Kafka said that this
 record can never be taken (too large, no permission, no such topic). An error that leaves the outcome open is
@@ -17,7 +17,6 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from itertools import islice
 from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
@@ -27,7 +26,10 @@ from aiokafka.structs import TopicPartition
 from penstock.schemas.errors import TransportError
 from penstock.schemas.headers import Header
 from penstock.schemas.logger import Logger
+from penstock.transport.parcels import Parcel, count, fill, joined_tokens
 from penstock.transport.producers import connect, stop
+from penstock.transport.record_batch import RecordBatch
+from penstock.transport.record_encoding import SingleRecords
 from penstock.transport.topics import is_gone
 
 log = Logger(__name__)
@@ -46,7 +48,7 @@ _UNKNOWN: Final = REFUSALS[-1]  # aiokafka's word also for a topic that it could
 
 
 # One record to publish: key, value and headers as Kafka takes them; a token that is handed back when its fate is
-# known; its timestamp in epoch milliseconds, None for now. A plain tuple, because one is made for every reply.
+# known; its timestamp in epoch milliseconds, None for now.
 Outgoing = tuple[bytes | None, bytes | None, Sequence[Header], Any, int | None]
 
 
@@ -56,7 +58,7 @@ class _Lane:
     __slots__ = ("busy", "waiting")
 
     def __init__(self) -> None:
-        self.waiting: deque[Outgoing] = deque()
+        self.waiting: deque[Parcel] = deque()
         self.busy = False
 
 
@@ -66,7 +68,7 @@ class RecordPublisher:
     Args:
         client_options: keyword arguments for aiokafka's producer that concern the connection.
         on_acked: called with the tokens of records that Kafka has acknowledged, and the seconds since the
-            oldest of them was handed to the producer.
+            oldest of them was handed to the producer. The tokens are a list, or what a parcel had in its place.
         on_refused: called with a token and the error of a record that Kafka will never take.
         on_written: called before `on_acked` with the partition, the offset of the first record, and the tokens: the
             records lie one after another. The offset is -1 where Kafka does not tell it, for a batch it had already.
@@ -79,9 +81,9 @@ class RecordPublisher:
         self,
         client_options: dict[str, Any],
         *,
-        on_acked: Callable[[list[Any], float], None],
+        on_acked: Callable[[Sequence[Any], float], None],
         on_refused: Callable[[Any, Exception], None],
-        on_written: Callable[[TopicPartition, int, list[Any]], None] | None = None,
+        on_written: Callable[[TopicPartition, int, Sequence[Any]], None] | None = None,
         max_batch_bytes: int = 900_000,
         send_timeout_s: float = 30.0,
     ) -> None:
@@ -111,14 +113,20 @@ class RecordPublisher:
 
     def add(self, topic: str, partition: int, records: Sequence[Outgoing]) -> None:
         """Publish records to one partition, in this order and after all that was added before."""
+        for key, value, headers, token, timestamp_ms in records:
+            single = SingleRecords([(key, value, headers)])
+            self.add_parcel(topic, partition, Parcel(single, [token], timestamp_ms))
+
+    def add_parcel(self, topic: str, partition: int, parcel: Parcel) -> None:
+        """Publish a parcel to one partition, in order and after all that was added before."""
         if self._closed:
             raise TransportError("the publisher is closed")
         place = TopicPartition(topic, partition)
         lane = self._lanes.get(place)
         if lane is None:
             lane = self._lanes[place] = _Lane()
-        lane.waiting.extend(records)
-        self.pending += len(records)
+        lane.waiting.append(parcel)
+        self.pending += len(parcel.records)
         if not lane.busy:
             lane.busy = True
             task = asyncio.get_running_loop().create_task(self._drain(place, lane))
@@ -148,20 +156,20 @@ class RecordPublisher:
         """Send what waits for one partition, a record batch at a time, until nothing does."""
         try:
             while lane.waiting:
-                await self._send_next(place, lane, len(lane.waiting))
+                await self._send_next(place, lane)
         finally:
             lane.busy = False
             if not lane.waiting:
                 self._lanes.pop(place, None)
 
-    async def _send_next(self, place: TopicPartition, lane: _Lane, most: int) -> None:
+    async def _send_next(self, place: TopicPartition, lane: _Lane, most: int | None = None) -> None:
         """Send one record batch of at most so many records, and settle what Kafka has decided of them."""
-        producer, start, batch = self._producer, time.monotonic(), list[Outgoing]()
+        producer, start, batch = self._producer, time.monotonic(), list[Parcel]()
         try:
             if producer is None:
                 raise TransportError("not connected")
-            builder = producer.create_batch()
-            batch = _fill(builder, lane.waiting, most)
+            builder = RecordBatch(self._max_batch_bytes)
+            batch = fill(builder, lane.waiting, most)
             async with asyncio.timeout(self._send_timeout_s):
                 acknowledged = await producer.send_batch(builder, place.topic, partition=place.partition)
                 written = await acknowledged
@@ -169,27 +177,32 @@ class RecordPublisher:
             # aiokafka has used up the sequence numbers of what was refused: the next batch would be out of order.
             lane.waiting.extendleft(reversed(batch))
             await self._rebuild(producer)
-            if len(batch) > 1 and isinstance(error, TOO_LARGE):
-                await self._send_next(place, lane, len(batch) // 2)
+            if builder.record_count() > 1 and isinstance(error, TOO_LARGE):
+                await self._send_next(place, lane, builder.record_count() // 2)
             elif not isinstance(error, _UNKNOWN) or await is_gone(self._options, place.topic):
                 self._refuse(place, lane, [lane.waiting.popleft() for _ in batch], error)
         except Exception as error:  # whatever it is, the records must not be lost with it
-            log.warning("publish failed; trying again", topic=place.topic, error=repr(error), records=len(batch))
+            log.warning("publish failed; trying again", topic=place.topic, error=repr(error), records=count(batch))
             lane.waiting.extendleft(reversed(batch))
             await self._rebuild(producer)
         else:
-            self.pending -= len(batch)
-            tokens = [record[3] for record in batch]
-            if self._on_written is not None:
-                self._on_written(place, written.offset, tokens)
-            self._on_acked(tokens, time.monotonic() - start)
+            self._acknowledged(place, batch, written.offset, time.monotonic() - start)
 
-    def _refuse(self, place: TopicPartition, lane: _Lane, batch: list[Outgoing], error: Exception) -> None:
+    def _acknowledged(self, place: TopicPartition, batch: list[Parcel], offset: int, took_s: float) -> None:
+        self.pending -= count(batch)
+        for tokens in joined_tokens(batch):
+            if self._on_written is not None:
+                self._on_written(place, offset, tokens)
+                offset += len(tokens) if offset >= 0 else 0
+            self._on_acked(tokens, took_s)
+
+    def _refuse(self, place: TopicPartition, lane: _Lane, batch: list[Parcel], error: Exception) -> None:
         log.warning("records refused", topic=place.topic, partition=place.partition, error=repr(error))
-        self.pending -= len(batch)
+        self.pending -= count(batch)
         rest, lane.waiting = lane.waiting, deque()  # what is added in place of a refused record keeps its place
-        for record in batch:
-            self._on_refused(record[3], error)
+        for parcel in batch:
+            for token in parcel.tokens:
+                self._on_refused(token, error)
         lane.waiting.extend(rest)
 
     async def _rebuild(self, broken: AIOKafkaProducer | None) -> None:
@@ -209,16 +222,3 @@ class RecordPublisher:
                     log.warning("no producer yet", error=str(error))
                 await asyncio.sleep(delay_s)
                 delay_s = min(delay_s * 2, 1.0)
-
-
-def _fill(builder: Any, waiting: deque[Outgoing], most: int) -> list[Outgoing]:
-    """Move records into a record batch until it is full; it takes its first record whatever the size."""
-    append = builder.append
-    count = 0
-    for key, value, headers, _, timestamp_ms in islice(waiting, most):
-        if append(timestamp=timestamp_ms, key=key, value=value, headers=headers) is None:
-            break
-        count += 1
-    builder.close()
-    take = waiting.popleft
-    return [take() for _ in range(count)]
