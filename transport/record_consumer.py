@@ -1,0 +1,104 @@
+"""aiokafka's consumer, handing out records as its C extension made them.
+
+aiokafka takes a fetch apart record by record in a generator, and builds a `ConsumerRecord` of each: 1.3 us a record,
+more than all else that reading it costs. Here a whole record batch is listed at once.
+
+What is used of aiokafka beyond its public names is used here alone, and `tests/transport/test_record_consumer.py`
+says when it moves: the fetcher keeps what has arrived in `_records`, a `FetchResult` for each partition, and hands it
+out by calling `getall` of it.
+"""
+
+import weakref
+from collections import OrderedDict
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka import errors as kafka_errors
+from aiokafka.consumer.fetcher import READ_COMMITTED, FetchResult, PartitionRecords
+
+
+class RecordConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no types
+    """Gives what its parent gives, but records that have no topic and partition, and no sizes."""
+
+    async def start(self) -> None:
+        """Connect, and join the group if there is one."""
+        await super().start()
+        self._fetcher._records = _Arrivals(self._fetcher._records)
+
+
+class _Arrivals(OrderedDict[Any, Any]):
+    """Partition -> what has arrived of it."""
+
+    def __setitem__(self, place: Any, arrived: Any) -> None:
+        if isinstance(arrived, FetchResult):
+            arrived.getall = _Batches(arrived).take
+        super().__setitem__(place, arrived)
+
+
+class _Batches:
+    """The record batches of a fetch of one partition."""
+
+    def __init__(self, result: FetchResult) -> None:
+        # No cycles: what was fetched is to go when it is handed out, not when the garbage collector comes.
+        self._result = weakref.ref(result)
+        self._source: PartitionRecords = result._partition_records
+        self._source._records_iterator = None
+        self._open: list[Any] = []  # records of the batch begun
+        self._at = 0  # those before it are handed out
+        self._after = 0  # where the batch ends
+
+    def take(self, max_records: int | None = None) -> list[Any]:
+        """Return the next records, and move the position behind them.
+
+        Raises:
+            CorruptRecordException: a checksum is wrong.
+            Exception: a record cannot be read, of any kind.
+        """
+        result, source = self._result(), self._source
+        if result is None or not result.check_assignment(result._topic_partition) or not result.has_more():
+            return []
+        taken: list[Any] = []
+        room = float("inf") if max_records is None else max_records
+        while len(taken) < room:
+            left = len(self._open) - self._at
+            if not left and not self._next():
+                result._update_position()
+                result._partition_records = None
+                return taken
+            stop = int(min(len(self._open), self._at + room - len(taken)))
+            taken += self._open[self._at : stop] if self._at or stop < len(self._open) else self._open
+            self._at = stop
+            source.next_fetch_offset = self._after if stop == len(self._open) else self._open[stop].offset
+        result._update_position()
+        return taken
+
+    def _next(self) -> bool:
+        """Open the next batch that has records to hand out; False when there is none."""
+        source = self._source
+        while source._records.has_next():
+            batch = source._records.next_batch()
+            if source._check_crcs and not batch.validate_crc():
+                raise kafka_errors.CorruptRecordException(f"Invalid CRC - {source._tp}")
+            begin = source.next_fetch_offset
+            if self._is_data(batch):
+                records = list(batch)
+                if records and records[0].offset < begin:
+                    records = [record for record in records if record.offset >= begin]
+                if records:
+                    self._open, self._at, self._after = records, 0, max(batch.next_offset, records[-1].offset + 1)
+                    return True
+            # The last offset of a batch stays when compaction has taken its record.
+            source.next_fetch_offset = batch.next_offset
+        return False
+
+    def _is_data(self, batch: Any) -> bool:
+        """Tell whether a batch holds records of a sender, none of which were taken back."""
+        source = self._source
+        if source._isolation_level == READ_COMMITTED and batch.producer_id is not None:
+            source._consume_aborted_up_to(batch.base_offset)
+            if batch.is_control_batch:
+                if source._contains_abort_marker(batch):
+                    source._aborted_producers.discard(batch.producer_id)
+            elif batch.is_transactional and batch.producer_id in source._aborted_producers:
+                return False
+        return not batch.is_control_batch
