@@ -1,6 +1,7 @@
 """The fetch loop: records from Kafka, through the intake, into the batcher, as long as the valve lets them."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,13 +9,17 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka import errors as kafka_errors
 from aiokafka.structs import TopicPartition
 
+from penstock.consumer.assembly import RequestChunk
 from penstock.consumer.assignment import Assignment
 from penstock.consumer.backpressure import Valve
-from penstock.consumer.intake import Intake, Part, RequestChunk, steps
+from penstock.consumer.block import RequestBlock
+from penstock.consumer.intake import Intake
 from penstock.consumer.outbox import Outbox
 from penstock.consumer.progress import PartitionProgress, Record
 from penstock.consumer.queue import RequestQueue
 from penstock.consumer.salvage import Salvage, Salvaged
+from penstock.consumer.spans import steps
+from penstock.core.decoding.decoder import STEP
 from penstock.core.metrics import Metrics
 from penstock.schemas.errors import TransportError
 from penstock.schemas.logger import Logger
@@ -29,6 +34,8 @@ _HOPELESS = (
     kafka_errors.TopicAuthorizationFailedError,
 )
 _POLL_S = 0.2  # how long one fetch call waits for records
+_HELD_POLL_S = 0.01  # how soon a valve that has opened is noticed
+_PATIENCE_S = 1.0  # pausing throws away what the client has fetched ahead: not for a moment's sake
 
 
 class Fetching:
@@ -43,6 +50,7 @@ class Fetching:
         valve: counts what is taken in.
         metrics: where what is passed over is counted.
         max_records: the most records of one fetch call.
+        max_waiting_rows: rows that may wait for the engine before more is fetched.
         client_options: keyword arguments for aiokafka's clients that concern the connection.
 
     Attributes:
@@ -60,6 +68,7 @@ class Fetching:
         valve: Valve,
         metrics: Metrics,
         max_records: int,
+        max_waiting_rows: int,
         client_options: dict[str, Any],
     ) -> None:
         self._consumer = consumer
@@ -70,6 +79,8 @@ class Fetching:
         self._valve = valve
         self._metrics = metrics
         self._max_records = max_records
+        self._max_waiting_rows = max_waiting_rows
+        self._full_since: float | None = None  # monotonic seconds
         self._salvage = Salvage(consumer, outbox, client_options)
         self._stopping = False
         self.taking_in = asyncio.Lock()
@@ -90,7 +101,11 @@ class Fetching:
         while not self._stopping:
             if self._assignment.failure is not None:
                 raise self._assignment.failure
-            self._apply_back_pressure()
+            full_for_s = self._full_for_s()
+            self._apply_back_pressure(pause=full_for_s > _PATIENCE_S)
+            if 0 < full_for_s <= _PATIENCE_S:
+                await self._queue.wait_until_taken(_HELD_POLL_S)
+                continue
             fetched = await self._fetch()
             if not fetched:
                 continue
@@ -134,11 +149,14 @@ class Fetching:
         if not salvaged:
             await asyncio.sleep(_POLL_S)
 
-    async def _take_in(self, fetched: Sequence[Part]) -> None:
-        parts = [(progress, self._admitted(progress, records)) for progress, records in fetched]
-        for _, records in parts:
-            await self._outbox.look_up_reply_topics(records)
-        for step in steps(parts):
+    async def _take_in(self, fetched: Sequence[tuple[PartitionProgress, Sequence[Record]]]) -> None:
+        spans = [
+            span
+            for progress, records in fetched
+            for span in self._intake.read(progress, self._admitted(progress, records))
+        ]
+        await self._outbox.look_up_reply_topics({span.envelope.reply_topic for span in spans})
+        for step in steps(spans, STEP):
             if self._assignment.draining:  # what is left is not begun: whoever gets the partition serves it
                 return
             chunks, unanswerable = self._intake.take(step)
@@ -160,20 +178,31 @@ class Fetching:
 
     def _admit(self, chunks: list[RequestChunk]) -> None:
         for chunk in chunks:
-            if not chunk.uniform:
-                for request in chunk.requests:
-                    request.held_rows = request.rows
-            self._valve.take_in(chunk.rows, sum([request.weight for request in chunk.requests]))
+            requests = chunk.requests
+            if isinstance(requests, RequestBlock):
+                self._valve.take_in(chunk.rows, requests.weight)
+                continue
+            for request in requests:
+                request.held_rows = request.rows
+            self._valve.take_in(chunk.rows, sum([request.weight for request in requests]))
         self._queue.add(chunks)
 
-    def _apply_back_pressure(self) -> None:
+    def _full_for_s(self) -> float:
+        """Return for how long there has been no room for more, in seconds; 0 when there is."""
+        now = time.monotonic()
+        if not self._valve.held and self._queue.rows < self._max_waiting_rows:
+            self._full_since = None
+            return 0.0
+        if self._full_since is None:
+            self._full_since = now
+        return max(now - self._full_since, 1e-9)
+
+    def _apply_back_pressure(self, *, pause: bool) -> None:
         """Pause or resume partitions; polling goes on, so that the group does not think the worker dead."""
-        wanted = {
-            place for place, progress in self._assignment.open.items() if self._valve.held or progress.too_scattered
-        }
+        wanted = {place for place, progress in self._assignment.open.items() if pause or progress.too_scattered}
         paused = self._consumer.paused()  # the client's own word: a rebalance forgets what was paused
         if wanted != paused:
             assigned = self._consumer.assignment()
             self._consumer.pause(*((wanted - paused) & assigned))
             self._consumer.resume(*((paused - wanted) & assigned))
-        self._metrics.paused.set(bool(wanted))
+        self._metrics.paused.set(self._valve.held or bool(wanted))

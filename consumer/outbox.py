@@ -5,18 +5,18 @@ reply, an error reply, or a dead letter.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from typing import Any, Final
 
+from penstock.consumer.block import RequestBlock
+from penstock.consumer.dead_letters import dead_letter
 from penstock.consumer.pending import PendingRequest, finish
-from penstock.consumer.progress import Record
-from penstock.consumer.reply_builder import ReplyBuilder, dead_letter
+from penstock.consumer.reply_builder import ReplyBuilder
 from penstock.consumer.routes import ReplyRouter
 from penstock.consumer.settings import WorkerSettings
 from penstock.core.chunk import Batch
 from penstock.core.engine import Inference
 from penstock.core.metrics import Metrics
-from penstock.schemas import headers as h
 from penstock.schemas.errors import ErrorCode, RequestError, TransportError
 from penstock.schemas.logger import Logger
 from penstock.transport.publisher import TOO_LARGE, Outgoing, RecordPublisher
@@ -24,7 +24,6 @@ from penstock.transport.topics import TopicDirectory, create_topics
 
 log = Logger(__name__)
 
-_NAMING_HEADERS: Final = frozenset({h.REPLY_TOPIC, h.SPRING_REPLY_TOPIC, h.FASTSTREAM_REPLY_TO})
 _RETRY_S: Final = 1.0
 _OVERHEAD: Final = 1024  # bytes of a reply's key and headers, and of the batch around it
 
@@ -88,22 +87,16 @@ class Outbox:
             task.cancel()
         await self._publisher.close(timeout_s)
 
-    async def look_up_reply_topics(self, records: Sequence[Record]) -> None:
-        """Make sure that the directory knows the reply topics which records name and the service may answer to."""
-        named = {
-            value.decode(errors="replace")
-            for record in records
-            if record.headers
-            for name, value in record.headers
-            if name in _NAMING_HEADERS and value
-        }
-        if named:
-            await self._directory.look_up({topic for topic in named if self._settings.may_reply_to(topic)})
+    async def look_up_reply_topics(self, named: Set[str | None]) -> None:
+        """Make sure that the directory knows the reply topics which requests name and the service may answer to."""
+        topics = {topic for topic in named if topic is not None and self._settings.may_reply_to(topic)}
+        if topics:
+            await self._directory.look_up(topics)
 
     def answer(self, batch: Batch[PendingRequest], inference: Inference) -> None:
         """Publish the replies of a batch."""
-        for (topic, partition), records in self._builder.build(batch, inference).items():
-            self._publisher.add(topic, partition, records)
+        for (topic, partition), parcel in self._builder.build(batch, inference):
+            self._publisher.add_parcel(topic, partition, parcel)
         self._count(batch, inference)
 
     def bury(self, requests: list[PendingRequest]) -> None:
@@ -152,9 +145,13 @@ class Outbox:
     def _dead_letter_topic(self, request: PendingRequest) -> str:
         return self._settings.dead_letter_topic_of(request.progress.place.topic)
 
-    def _acked(self, requests: list[PendingRequest], took_s: float) -> None:
+    def _acked(self, requests: Sequence[PendingRequest], took_s: float) -> None:
         self._metrics.publish_seconds.observe(took_s)
-        self._on_finished(*finish(requests))
+        if isinstance(requests, RequestBlock):
+            requests.finish()
+            self._on_finished(requests.held_rows, requests.weight)
+        else:
+            self._on_finished(*finish(requests))
 
     def _refused(self, request: PendingRequest, error: Exception) -> None:
         """Find another way out for a request whose outcome Kafka will not take."""
@@ -168,11 +165,15 @@ class Outbox:
     def _count(self, batch: Batch[PendingRequest], inference: Inference) -> None:
         model = batch.key.model
         good = 0
-        for request in batch.requests:
-            if request.error is None:
-                good += 1
-            else:
-                self._metrics.requests.labels(model, request.error.code.value).inc()
+        for chunk in batch.chunks:
+            if isinstance(chunk.requests, RequestBlock):
+                good += len(chunk.requests)
+                continue
+            for request in chunk.requests:
+                if request.error is None:
+                    good += 1
+                else:
+                    self._metrics.requests.labels(model, request.error.code.value).inc()
         if good:
             self._metrics.requests.labels(model, "ok").inc(good)
         if batch.rows:

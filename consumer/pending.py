@@ -1,5 +1,7 @@
 """One request on its way through the worker."""
 
+from collections.abc import Sequence
+
 from penstock.consumer.progress import PartitionProgress, Record
 from penstock.schemas.envelope import Envelope
 from penstock.schemas.errors import RequestError
@@ -14,8 +16,9 @@ class PendingRequest:
         progress: of the partition it came from, where its end is reported.
         record: as it was fetched.
         envelope: its headers.
+        echo: the correlation headers, as the reply repeats them.
         route: where the answer goes; None when it cannot be answered and becomes a dead letter.
-        id: the body's id.
+        id: the JSON text of the body's id, quotes included; None when it has none.
         rows: rows it takes in a batch; 0 when it has failed.
         outputs: names of the outputs wanted; None is all.
         deadline: monotonic seconds after which nobody waits, or None.
@@ -27,6 +30,7 @@ class PendingRequest:
     __slots__ = (
         "burials",
         "deadline",
+        "echo",
         "envelope",
         "error",
         "held_rows",
@@ -43,8 +47,9 @@ class PendingRequest:
         self.progress = progress
         self.record = record
         self.envelope = envelope
+        self.echo = envelope.echo
         self.route = route
-        self.id: str | None = None
+        self.id: bytes | None = None
         self.rows = 1
         self.outputs: tuple[str, ...] | None = None
         self.deadline: float | None = None
@@ -63,7 +68,7 @@ class PendingRequest:
         self.rows = 0
 
 
-def finish(requests: list[PendingRequest]) -> tuple[int, int]:
+def finish(requests: Sequence[PendingRequest]) -> tuple[int, int]:
     """Report requests as finished to their partitions, in runs.
 
     Returns:

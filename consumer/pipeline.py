@@ -34,12 +34,14 @@ from penstock.core.model_table import ModelTable
 from penstock.schemas.errors import TransportError
 from penstock.schemas.logger import Logger
 from penstock.transport.group import CommittedOffsets
+from penstock.transport.record_consumer import RecordConsumer
 from penstock.transport.topics import TopicDirectory
 
 log = Logger(__name__)
 
 _REBALANCE_TIMEOUT_S: Final = 60.0  # how long the group waits for a member that is draining
 _IDLE_POLL_S: Final = 0.005
+_BATCHES_AHEAD: Final = 4  # batches that wait for the engine; the rest waits in Kafka
 _CLOSE_S: Final = 5.0  # to leave the group and disconnect, after the deadline of the drain
 
 
@@ -104,6 +106,7 @@ class Pipeline:
             valve=self._valve,
             metrics=metrics,
             max_records=worker.fetch_max_records,
+            max_waiting_rows=_BATCHES_AHEAD * settings.batching.max_rows,
             client_options=options,
         )
         self._inferring = Inferring(self._queue, self._engine, self._outbox)
@@ -231,7 +234,7 @@ class Pipeline:
 
 def _member(worker: WorkerSettings, options: dict[str, object]) -> AIOKafkaConsumer:
     """Make the group's member; it joins when it subscribes."""
-    return AIOKafkaConsumer(
+    return RecordConsumer(
         **options,
         group_id=worker.group_id,
         enable_auto_commit=False,

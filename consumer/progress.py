@@ -20,17 +20,32 @@ from penstock.schemas.headers import Header
 
 
 class Record(Protocol):
-    """What is read of a fetched record; aiokafka's `ConsumerRecord` is one, and has no types."""
+    """What is read of a fetched record: aiokafka's `ConsumerRecord`, and the record that its C extension makes."""
 
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[Header]
-    serialized_key_size: int
-    serialized_value_size: int
+    @property
+    def offset(self) -> int:
+        """Its place in the partition."""
+        ...
+
+    @property
+    def timestamp(self) -> int:
+        """Epoch milliseconds, as the sender or the broker has set them."""
+        ...
+
+    @property
+    def key(self) -> bytes | None:
+        """The key, or None."""
+        ...
+
+    @property
+    def value(self) -> bytes | None:
+        """The value, or None."""
+        ...
+
+    @property
+    def headers(self) -> Sequence[Header]:
+        """Names and values, in order."""
+        ...
 
 
 class PartitionProgress:

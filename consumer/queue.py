@@ -20,12 +20,18 @@ class RequestQueue:
     def __init__(self, batcher: MicroBatcher[PendingRequest]) -> None:
         self._batcher = batcher
         self._added = asyncio.Event()
+        self._taken = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._batcher)
 
     def __repr__(self) -> str:
         return f"<RequestQueue {self._batcher!r}>"
+
+    @property
+    def rows(self) -> int:
+        """Rows that wait for the engine."""
+        return self._batcher.rows
 
     def add(self, chunks: Iterable[Chunk[PendingRequest]]) -> None:
         """Queue chunks and wake the inference loop."""
@@ -34,11 +40,19 @@ class RequestQueue:
 
     def take(self) -> Batch[PendingRequest] | None:
         """Take the next batch if one is due."""
+        self._taken.set()
         return self._batcher.take(time.monotonic())
 
     def clear(self) -> list[PendingRequest]:
         """Forget what is queued and return it."""
         return self._batcher.clear()
+
+    async def wait_until_taken(self, timeout_s: float) -> None:
+        """Wait until somebody asks for a batch, or for so long."""
+        self._taken.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._taken.wait()
 
     async def wait(self) -> None:
         """Wait until something is added, or until what is there is due."""

@@ -1,22 +1,25 @@
-"""Outcomes become records: replies with their provenance, error replies, dead letters."""
+"""Outcomes become records: replies with their provenance, and error replies."""
 
+from itertools import repeat
 from typing import Final
 
+from penstock.consumer.block import RequestBlock
 from penstock.consumer.pending import PendingRequest, Route
-from penstock.core.chunk import Batch
+from penstock.core.chunk import Batch, Chunk
 from penstock.core.engine import Inference
 from penstock.schemas import headers as h
 from penstock.schemas.errors import ErrorCode, RequestError
 from penstock.schemas.headers import Header
-from penstock.schemas.logger import Logger
 from penstock.schemas.replies import BatchEncoder, encode_error
+from penstock.transport.parcels import Parcel
 from penstock.transport.publisher import Outgoing
-
-log = Logger(__name__)
+from penstock.transport.record_encoding import OwnHeader, RecordColumns, SingleRecords
 
 _JSON: Final[Header] = (h.CONTENT_TYPE, h.JSON_TYPE.encode())
 _RAW: Final[Header] = (h.CONTENT_TYPE, h.RAW_TYPE.encode())
 NO_EPOCH: Final[Header] = (h.EPOCH, b"-1")  # no control command is in force
+
+Shared = tuple[tuple[Header, ...], tuple[Header, ...]]  # what every JSON reply, and every raw reply, of a batch says
 
 
 class ReplyBuilder:
@@ -30,61 +33,51 @@ class ReplyBuilder:
         self._max_reply_bytes = max_reply_bytes
         self.epoch: Header = NO_EPOCH
 
-    def build(self, batch: Batch[PendingRequest], inference: Inference) -> dict[Route, list[Outgoing]]:
-        """Answer every request of a batch that ran, in order, grouped by where the answers go."""
-        requests = batch.requests
-        encoder = _encoder_for(inference)
-        plain = batch.uniform and not any(request.outputs or request.envelope.raw for request in requests)
-        if encoder is not None and encoder.finite and plain:
-            values = encoder.encode_rows([request.id for request in requests])
-            if max(map(len, values)) <= self._max_reply_bytes:
-                return self._group_plain(requests, values, self._shared_headers(inference)[0])
-        return self._group(requests, _values(encoder, requests), self._shared_headers(inference))
-
-    def _group_plain(
-        self, requests: list[PendingRequest], values: list[bytes], shared: tuple[Header, ...]
-    ) -> dict[Route, list[Outgoing]]:
-        """Group the replies of the common batch: nothing failed, nothing is too large, everything is JSON."""
-        grouped: dict[Route, list[Outgoing]] = {}
-        last: Route | None = None
-        records: list[Outgoing] = []
-        for request, value in zip(requests, values, strict=True):
-            record, route = request.record, request.route
-            if route is not last and route is not None:  # neighbours mostly share their route, to the object
-                last, records = route, grouped.setdefault(route, [])
-            source = (h.SOURCE, b"%s%d" % (request.progress.source, record.offset))  # `_source`, without the call
-            records.append((record.key, value, [*request.envelope.echo, source, *shared], request, None))
-        return grouped
-
-    def _group(
-        self,
-        requests: list[PendingRequest],
-        values: list[bytes | RequestError],
-        shared: tuple[tuple[Header, ...], tuple[Header, ...]],
-    ) -> dict[Route, list[Outgoing]]:
-        grouped: dict[Route, list[Outgoing]] = {}
-        for request, value in zip(requests, values, strict=True):
-            if isinstance(value, RequestError):
-                record = self.error_reply(request, value)
-            elif len(value) > self._max_reply_bytes:
-                record = self.error_reply(request, _too_large(len(value)))
+    def build(self, batch: Batch[PendingRequest], inference: Inference) -> list[tuple[Route, Parcel]]:
+        """Answer every request of a batch that ran, in order; each parcel's tokens are its requests."""
+        encoder, shared = _encoder_for(inference), self._shared_headers(inference)
+        parcels: list[tuple[Route, Parcel]] = []
+        row = 0
+        for chunk in batch.chunks:
+            block = chunk.requests
+            values = _values_of(block, encoder, row, chunk.rows) if isinstance(block, RequestBlock) else None
+            if isinstance(block, RequestBlock) and values and max(map(len, values)) <= self._max_reply_bytes:
+                parcels += _block_parcels(block, values, shared[block.envelope.raw])
             else:
-                tail = shared[1] if request.envelope.raw else shared[0]
-                headers = [*request.envelope.echo, _source(request), *tail]
-                record = (request.record.key, value, headers, request, None)
+                parcels += self._one_by_one(chunk, encoder, row, shared)
+            row += chunk.rows
+        return parcels
+
+    def _one_by_one(
+        self, chunk: Chunk[PendingRequest], encoder: BatchEncoder | None, row: int, shared: Shared
+    ) -> list[tuple[Route, Parcel]]:
+        grouped: dict[Route, tuple[SingleRecords, list[PendingRequest]]] = {}
+        for request in chunk.itemised():
+            key, value, headers, _, _ = self._reply(request, encoder, row, shared)
+            row += request.rows
             if request.route is not None:
-                grouped.setdefault(request.route, []).append(record)
-        return grouped
+                records, tokens = grouped.setdefault(request.route, (SingleRecords(), []))
+                records.append((key, value, headers))
+                tokens.append(request)
+        return [(route, Parcel(*found)) for route, found in grouped.items()]
+
+    def _reply(self, request: PendingRequest, encoder: BatchEncoder | None, row: int, shared: Shared) -> Outgoing:
+        value = _encode(encoder, request, row)
+        if isinstance(value, bytes) and len(value) > self._max_reply_bytes:
+            value = _too_large(len(value))
+        if isinstance(value, RequestError):
+            return self.error_reply(request, value)
+        headers = [*request.echo, source_of(request), *shared[request.envelope.raw]]
+        return request.record.key, value, headers, request, None
 
     def error_reply(self, request: PendingRequest, error: RequestError) -> Outgoing:
         """Build the reply that says why there is no answer."""
         request.error = error
         code = (h.ERROR, error.code.value.encode())
-        headers = [*request.envelope.echo, _source(request), code, self.epoch, _JSON]
+        headers = [*request.echo, source_of(request), code, self.epoch, _JSON]
         return request.record.key, encode_error(error, request.id), headers, request, None
 
-    def _shared_headers(self, inference: Inference) -> tuple[tuple[Header, ...], tuple[Header, ...]]:
-        """Return what every JSON reply, and every raw reply, of the batch says."""
+    def _shared_headers(self, inference: Inference) -> Shared:
         model = inference.model
         if model is None:
             return (), ()
@@ -92,8 +85,61 @@ class ReplyBuilder:
         return (ran, self.epoch, _JSON), (ran, self.epoch, _RAW)
 
 
-def _source(request: PendingRequest) -> Header:
+def source_of(request: PendingRequest) -> Header:
+    """Return the header that says where a request lies."""
     return h.SOURCE, b"%s%d" % (request.progress.source, request.record.offset)
+
+
+def no_output() -> RequestError:
+    """Return the error of a request that no model has answered."""
+    return RequestError(ErrorCode.MODEL_FAILED, "the model gave no output")
+
+
+def _values_of(block: RequestBlock, encoder: BatchEncoder | None, row: int, rows: int) -> list[bytes] | None:
+    """Encode the answers of a block; None where one of them needs a closer look."""
+    if encoder is None:
+        return None
+    try:
+        return _raw_values(block, encoder, row, rows) if block.envelope.raw else _texts(block, encoder, row, rows)
+    except RequestError:
+        return None
+
+
+def _raw_values(block: RequestBlock, encoder: BatchEncoder, row: int, rows: int) -> list[bytes]:
+    output = block.envelope.output
+    if block.rows is None:
+        return encoder.encode_raw_rows(row, row + rows, output)
+    return [encoder.encode_raw(at, count, output) for at, count in _places(row, block.rows)]
+
+
+def _texts(block: RequestBlock, encoder: BatchEncoder, row: int, rows: int) -> list[bytes] | None:
+    if not encoder.can_encode(row, row + rows):
+        return None
+    if block.rows is None:
+        return encoder.encode_rows(row, row + rows, block.ids)
+    ids = block.ids or repeat(None)
+    return [encoder.encode(at, count, each) for (at, count), each in zip(_places(row, block.rows), ids, strict=False)]
+
+
+def _places(row: int, rows: list[int]) -> list[tuple[int, int]]:
+    """Return the first row and the number of rows of each."""
+    found = []
+    for count in rows:
+        found.append((row, count))
+        row += count
+    return found
+
+
+def _block_parcels(block: RequestBlock, values: list[bytes], shared: tuple[Header, ...]) -> list[tuple[Route, Parcel]]:
+    source = OwnHeader(h.SOURCE, [record.offset for record in block.records], block.progress.source)
+    own = [source] if block.echoes is None else [OwnHeader(block.echo_name, block.echoes), source]
+    records = RecordColumns(block.keys, values, own, shared)
+    if block.routes is None:
+        return [(block.route, Parcel(records, block))]
+    # Runs of neighbours: what goes to one partition keeps its order there.
+    borders = [at for at in range(1, len(block)) if block.routes[at] != block.routes[at - 1]]
+    runs = [slice(start, stop) for start, stop in zip([0, *borders], [*borders, len(block)], strict=True)]
+    return [(block.routes[run.start], Parcel(records[run], block[run])) for run in runs]
 
 
 def _encoder_for(inference: Inference) -> BatchEncoder | None:
@@ -103,20 +149,9 @@ def _encoder_for(inference: Inference) -> BatchEncoder | None:
     return BatchEncoder(model.name, model.version, inference.outputs, batched=model.signature.batched)
 
 
-def _values(encoder: BatchEncoder | None, requests: list[PendingRequest]) -> list[bytes | RequestError]:
-    if encoder is None:
-        return [request.error or _no_output() for request in requests]
-    values: list[bytes | RequestError] = []
-    row = 0
-    for request in requests:
-        values.append(_encode(encoder, request, row))
-        row += request.rows
-    return values
-
-
-def _encode(encoder: BatchEncoder, request: PendingRequest, row: int) -> bytes | RequestError:
-    if request.error is not None:
-        return request.error
+def _encode(encoder: BatchEncoder | None, request: PendingRequest, row: int) -> bytes | RequestError:
+    if request.error is not None or encoder is None:
+        return request.error or no_output()
     try:
         if request.envelope.raw:
             return encoder.encode_raw(row, request.rows, request.envelope.output)
@@ -125,35 +160,5 @@ def _encode(encoder: BatchEncoder, request: PendingRequest, row: int) -> bytes |
         return error
 
 
-def _no_output() -> RequestError:
-    return RequestError(ErrorCode.MODEL_FAILED, "the model gave no output")
-
-
 def _too_large(size: int) -> RequestError:
     return RequestError(ErrorCode.REPLY_TOO_LARGE, f"the reply has {size} bytes, more than the reply topic takes")
-
-
-def dead_letter(request: PendingRequest, group: str, *, coordinates_only: bool = False) -> Outgoing:
-    """Build the dead letter of a request that cannot be answered: its payload, with the reason in headers.
-
-    With `coordinates_only` it has neither key, value nor headers of the request, so that it fits any topic.
-
-    The `kafka_dlt-` headers are those of Spring's DeadLetterPublishingRecoverer (KafkaHeaders.java), so that its
-    tools read them; numbers are big-endian.
-    """
-    record, place = request.record, request.progress.place
-    error = request.error or _no_output()
-    headers: list[Header] = [
-        *(() if coordinates_only else record.headers),
-        ("kafka_dlt-original-topic", place.topic.encode()),
-        ("kafka_dlt-original-partition", place.partition.to_bytes(4, "big")),
-        ("kafka_dlt-original-offset", record.offset.to_bytes(8, "big")),
-        ("kafka_dlt-original-timestamp", record.timestamp.to_bytes(8, "big", signed=True)),
-        ("kafka_dlt-original-consumer-group", group.encode()),
-        ("kafka_dlt-exception-fqcn", b"penstock." + error.code.value.encode()),
-        ("kafka_dlt-exception-message", error.message.encode()),
-        (h.REASON, error.code.value.encode()),
-        _source(request),
-    ]
-    key, value = (None, None) if coordinates_only else (record.key, record.value)
-    return key, value, headers, request, None

@@ -4,7 +4,7 @@ A fetch becomes chunks, not single requests: the rows of a chunk lie in one arra
 it and stacking it costs the same for one request as for five hundred.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Generic, NamedTuple, Protocol, TypeVar
@@ -58,21 +58,30 @@ class Chunk(Generic[R]):
 
     Attributes:
         key: what they share.
-        requests: in order; the failed ones keep their place, so that replies keep the order of a key.
+        requests: in order; the failed ones keep their place, so that replies keep the order of a key. It may be a
+            sequence that makes an object of a request only when somebody asks for one.
         inputs: name -> array; the rows of the requests that have not failed, one after another.
         rows: rows in `inputs`.
         arrived: when the chunk was made, monotonic seconds.
         deadline: the earliest deadline in it, or None.
         uniform: every request has exactly one row, none has failed.
+        counts: rows of each request where `requests` had to make objects to tell; else None.
     """
 
     key: BatchKey
-    requests: list[R]
+    requests: Sequence[R]
     inputs: dict[str, Array]
     rows: int
     arrived: float
     deadline: float | None = None
     uniform: bool = False
+    counts: list[int] | None = None
+
+    def itemised(self) -> list[R]:
+        """Return the requests as objects that may be changed one by one; from now on the chunk holds those."""
+        if not isinstance(self.requests, list):
+            self.requests = list(self.requests)
+        return self.requests
 
     def split(self, rows: int) -> "tuple[Chunk[R], Chunk[R]]":
         """Cut in two between requests: the first part has at most `rows` rows, and at least one request."""
@@ -84,22 +93,27 @@ class Chunk(Generic[R]):
     def halve(self) -> "tuple[Chunk[R], Chunk[R]]":
         """Cut in two in the middle, to find the request that makes a batch fail; needs two requests."""
         middle = len(self.requests) // 2
-        return self._cut(middle, sum(request.rows for request in self.requests[:middle]))
+        return self._cut(middle, sum(self._counts()[:middle]))
 
     def _cut(self, count: int, rows: int) -> "tuple[Chunk[R], Chunk[R]]":
         head = Chunk(self.key, self.requests[:count], self._slice(0, rows), rows, self.arrived)
         tail = Chunk(self.key, self.requests[count:], self._slice(rows, self.rows), self.rows - rows, self.arrived)
         for part in (head, tail):
             part.deadline, part.uniform = self.deadline, self.uniform
+        if self.counts is not None:
+            head.counts, tail.counts = self.counts[:count], self.counts[count:]
         return head, tail
+
+    def _counts(self) -> list[int]:
+        return [request.rows for request in self.itemised()] if self.counts is None else self.counts
 
     def _count_within(self, rows: int) -> tuple[int, int]:
         count = taken = 0
-        for request in self.requests:
-            if count and taken + request.rows > rows:
+        for each in self._counts():
+            if count and taken + each > rows:
                 break
             count += 1
-            taken += request.rows
+            taken += each
         return count, taken
 
     def _slice(self, start: int, stop: int) -> dict[str, Array]:
@@ -111,19 +125,20 @@ class Chunk(Generic[R]):
         """Fail the requests whose deadline has passed and take their rows out."""
         if self.deadline is None or now < self.deadline:
             return
-        keep = [request.deadline is None or now < request.deadline for request in self.requests]
+        keep = [request.deadline is None or now < request.deadline for request in self.itemised()]
         self.drop(keep, lambda: RequestError(ErrorCode.EXPIRED, "the deadline passed before the model ran"))
-        deadlines = [request.deadline for request in self.requests if request.rows and request.deadline is not None]
+        deadlines = [each.deadline for each in self.itemised() if each.rows and each.deadline is not None]
         self.deadline = min(deadlines, default=None)
 
     def drop(self, keep: list[bool], error: "Callable[[], RequestError]") -> None:
         """Fail the requests not to be kept and take their rows out."""
-        mask = np.repeat(keep, [request.rows for request in self.requests])
+        requests, self.counts = self.itemised(), None
+        mask = np.repeat(keep, [request.rows for request in requests])
         if self.key.batched:
             self.inputs = {name: array[mask] for name, array in self.inputs.items()}
         elif not mask.all():
             self.inputs = {}
-        for request, kept in zip(self.requests, keep, strict=True):
+        for request, kept in zip(requests, keep, strict=True):
             if not kept and request.rows:
                 request.fail(error())
                 self.uniform = False
@@ -146,10 +161,10 @@ class Batch(Generic[R]):
 
     @property
     def requests(self) -> list[R]:
-        """All requests in order."""
+        """All requests in order, each as an object of its own."""
         if len(self.chunks) == 1:
-            return self.chunks[0].requests
-        return list(chain.from_iterable(chunk.requests for chunk in self.chunks))
+            return self.chunks[0].itemised()
+        return list(chain.from_iterable(chunk.itemised() for chunk in self.chunks))
 
     @property
     def uniform(self) -> bool:

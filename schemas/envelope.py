@@ -242,6 +242,7 @@ _READERS: Final[dict[str, Callable[[Envelope, str, bytes | None], None]]] = {
     h.JSON_LENGTH: _json_length,
 }
 
+CORRELATIONS: Final = frozenset(name for name, read in _READERS.items() if read is _correlation)
 _ADDRESS: Final = frozenset(
     name for name, read in _READERS.items() if read in (_correlation, _reply_topic, _reply_partition, _spring_partition)
 )

@@ -1,7 +1,7 @@
 """Requests of the Open Inference Protocol v2, in JSON.
 
 Source: kserve/open-inference-protocol, specification/protocol/inference_rest.md, "Inference Request JSON Object".
-This is the reader of every legal request; `core.decoder` has a faster way for the common shape of one.
+This is the reader of every legal request; `core.decoding` has a faster way for the common shape of one.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from penstock.schemas.limits import Limits
 from penstock.schemas.tensors import Array
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # frozen, it would take three times as long to make
 class InputTensor:
     """One named input.
 
@@ -31,7 +31,7 @@ class InputTensor:
     data: Array
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class InferRequest:
     """A decoded request.
 

@@ -7,7 +7,7 @@ Object" and "Inference Response Errors". An error reply has the members id, code
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -22,12 +22,12 @@ _NOT_FINITE: Final = "the model answered NaN or infinity"
 _NO_STRING: Final = "the model answered a string that is not Unicode"
 
 
-def encode_error(error: RequestError, request_id: str | None) -> bytes:
-    """Encode an error reply."""
+def encode_error(error: RequestError, request_id: bytes | None) -> bytes:
+    """Encode an error reply; the id is JSON text."""
     body: dict[str, Any] = {"error": error.message, "code": error.code.value}
     body["retryable"] = error.code in RETRYABLE
     if request_id is not None:
-        body["id"] = request_id
+        body["id"] = orjson.Fragment(request_id)
     return orjson.dumps(body)
 
 
@@ -49,15 +49,20 @@ class BatchEncoder:
             orjson.dumps(version),
         )
         self._arrays = {name: array if batched else array[np.newaxis] for name, array in outputs.items()}
-        self._columns = [_Column(name, array, batched) for name, array in self._arrays.items()]
+        self._batched = batched
 
-    def encode(self, index: int, rows: int, request_id: str | None, wanted: tuple[str, ...] | None = None) -> bytes:
+    @cached_property
+    def _columns(self) -> "list[_Column]":
+        """The outputs as JSON text; nobody asks where all requests are raw."""
+        return [_Column(name, array, self._batched) for name, array in self._arrays.items()]
+
+    def encode(self, index: int, rows: int, request_id: bytes | None, wanted: tuple[str, ...] | None = None) -> bytes:
         """Encode the reply of one request.
 
         Args:
             index: the request's first row in the batch.
             rows: how many rows are its own.
-            request_id: the body's id, echoed.
+            request_id: the JSON text of the body's id, echoed.
             wanted: names of the outputs to give; None is all.
 
         Raises:
@@ -67,31 +72,33 @@ class BatchEncoder:
         if wanted is not None:
             columns = self._select(wanted)
         parts = [column.row(index) if rows == 1 else column.rows(index, rows) for column in columns]
-        head = b"{" if request_id is None else b'{"id":%s,' % orjson.dumps(request_id)
+        head = b"{" if request_id is None else b'{"id":%s,' % request_id
         return head + self._head + b",".join(parts) + b"]}"
 
-    @property
-    def finite(self) -> bool:
-        """Whether every row of every output can be encoded."""
-        return all(column.bad is None for column in self._columns)
+    def can_encode(self, start: int, stop: int) -> bool:
+        """Tell whether these rows of every output can be encoded."""
+        return all(column.bad is None or not column.bad[start:stop].any() for column in self._columns)
 
-    def encode_rows(self, ids: Sequence[str | None]) -> list[bytes]:
-        """Encode a batch in which every request has one row and wants every output: the common batch.
+    def encode_rows(self, start: int, stop: int, ids: Sequence[bytes | None] | None) -> list[bytes]:
+        """Encode rows that are one request's each, with every output: the common case.
 
-        Only when the batch is `finite`.
+        Only where they `can_encode`.
 
         Args:
-            ids: the body's id of each request, in the order of the rows.
+            start: the first row.
+            stop: the row after the last one.
+            ids: the JSON text of each request's id; None where none has any.
         """
         # One formatting a row, from a template of what they share.
-        columns = b"]},".join(column.one.replace(b"%", b"%%") + b"%s" for column in self._columns)
+        columns = b"]},".join(column.one.replace(b"%", b"%%") + b"%b" for column in self._columns)
         tail = self._head.replace(b"%", b"%%") + columns + b"]}]}"
-        named, bare, dumps = b'{"id":%s,' + tail, b"{" + tail, orjson.dumps
-        cells = zip(*(column.cells for column in self._columns), strict=True)
-        return [
-            bare % row if request_id is None else named % (dumps(request_id), *row)
-            for request_id, row in zip(ids, cells, strict=True)
-        ]
+        cells = [column.cells[start:stop] for column in self._columns]
+        if ids is None:
+            return list(map((b"{" + tail).__mod__, zip(*cells, strict=True)))
+        if None in ids:
+            tops = [b"{" if each is None else b'{"id":%b,' % each for each in ids]
+            return list(map((b"%b" + tail).__mod__, zip(tops, *cells, strict=True)))
+        return list(map((b'{"id":%b,' + tail).__mod__, zip(ids, *cells, strict=True)))
 
     def encode_raw(self, index: int, rows: int, output: str | None) -> bytes:
         """Return the bytes of one output, the model's first unless named.
@@ -99,13 +106,26 @@ class BatchEncoder:
         Raises:
             RequestError: BAD_INPUT for an output the model has not, UNSUPPORTED for strings.
         """
+        return self._raw(index, index + rows, output).tobytes()
+
+    def encode_raw_rows(self, start: int, stop: int, output: str | None) -> list[bytes]:
+        """Return the bytes of each row of one output.
+
+        Raises:
+            RequestError: as `encode_raw`.
+        """
+        array = self._raw(start, stop, output)
+        data, size = array.tobytes(), array.nbytes // (stop - start)
+        return [data[at : at + size] for at in range(0, len(data), size)] if size else [b""] * (stop - start)
+
+    def _raw(self, start: int, stop: int, output: str | None) -> Array:
         name = next(iter(self._arrays)) if output is None else output
         if name not in self._arrays:
             raise RequestError(ErrorCode.BAD_INPUT, f"the model has no output {name!r}")
-        array = self._arrays[name][index : index + rows]
+        array = self._arrays[name][start:stop]
         if array.dtype.kind in "OSU":
             raise RequestError(ErrorCode.UNSUPPORTED, f"output {name!r} holds strings and has no raw form; send JSON")
-        return array.astype(DTYPES[datatype_of(array.dtype)], copy=False).tobytes()
+        return array.astype(DTYPES[datatype_of(array.dtype)], copy=False)
 
     def _select(self, wanted: tuple[str, ...]) -> "list[_Column]":
         by_name = {column.name: column for column in self._columns}

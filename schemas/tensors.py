@@ -99,13 +99,15 @@ def _flatten(data: list[Any], shape: tuple[int, ...]) -> list[Any]:
 def _numbers(datatype: Datatype, flat: list[Any]) -> Array:
     dtype = DTYPES[datatype]
     try:
-        with np.errstate(over="ignore"):
-            made = np.array(flat, dtype=np.float64 if dtype.kind == "f" else dtype)
-            cast = made.astype(dtype, copy=False)
+        made = np.fromiter(flat, np.float64 if dtype.kind == "f" else dtype, len(flat))
     except OverflowError:
         raise RequestError(ErrorCode.BAD_VALUE, f"a number does not fit {datatype}") from None
+    if made.dtype == dtype:
+        return made
+    with np.errstate(over="ignore"):
+        cast = made.astype(dtype)
     # JSON has no infinity, so an infinite element is one that overflowed.
-    if dtype.kind == "f" and not np.isfinite(cast).all():
+    if not np.isfinite(cast).all():
         raise RequestError(ErrorCode.BAD_VALUE, f"a number does not fit {datatype}")
     return cast
 

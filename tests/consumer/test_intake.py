@@ -12,12 +12,13 @@ from aiokafka.structs import ConsumerRecord, TopicPartition
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.consumer.intake import Intake, RequestChunk, steps
+from penstock.consumer.assembly import RequestChunk
+from penstock.consumer.block import RequestBlock
+from penstock.consumer.intake import Intake
 from penstock.consumer.pending import PendingRequest
 from penstock.consumer.progress import PartitionProgress, Record
 from penstock.consumer.routes import ReplyRouter
 from penstock.core.callable_model import CallableModel
-from penstock.core.decoder import STEP
 from penstock.core.model import Signature, TensorSpec
 from penstock.core.model_table import ModelTable
 from penstock.schemas.errors import ErrorCode
@@ -48,10 +49,15 @@ def intake_of(*models: CallableModel, default: str | None = "m", reply_topic: st
     return Intake(table, router, Limits())
 
 
-def record(offset: int, value: bytes | None, *headers: tuple[str, bytes], timestamp: int | None = None) -> Record:
+def record(
+    offset: int,
+    value: bytes | None,
+    *headers: tuple[str, bytes],
+    timestamp: int | None = None,
+    key: bytes | None = None,
+) -> Record:
     sent = int(time.time() * 1000) if timestamp is None else timestamp
-    size = -1 if value is None else len(value)
-    made: Record = ConsumerRecord("requests", 5, offset, sent, 0, None, value, None, -1, size, headers)
+    made: Record = ConsumerRecord("requests", 5, offset, sent, 0, key, value, None, -1, -1, headers)
     return made
 
 
@@ -66,7 +72,7 @@ def to(name: str) -> tuple[str, bytes]:
 
 
 def taken(intake: Intake, *records: Record) -> tuple[list[RequestChunk], list[PendingRequest]]:
-    chunks, unanswerable = intake.take([(PROGRESS, records)])
+    chunks, unanswerable = intake.take(intake.read(PROGRESS, records))
     for chunk in chunks:
         check(chunk)
     offsets = [request.record.offset for chunk in chunks for request in chunk.requests]
@@ -107,7 +113,8 @@ def test_requests_of_the_common_shape_become_one_chunk() -> None:
     (chunk,) = chunks
     assert chunk.uniform
     assert chunk.key.model == "m"
-    assert [request.id for request in chunk.requests] == [f"i{at}" for at in range(6)]
+    assert [request.id for request in chunk.requests] == [b'"i%d"' % at for at in range(6)]
+    assert isinstance(chunk.requests, RequestBlock)
     assert {request.route for request in chunk.requests} == {("replies", 1)}  # source partition 5 of 4
 
 
@@ -123,22 +130,22 @@ def test_a_failed_request_keeps_its_place_in_the_chunk() -> None:
     ]
     assert chunk.rows == 3
     assert not chunk.uniform
-    assert chunk.requests[2].id == "two"
+    assert chunk.requests[2].id == b'"two"'
 
 
 def test_a_request_of_several_rows_lies_between_its_neighbours() -> None:
     values = [json_of([0, 0]), b"", json_of(*[[2, 2]] * 3), json_of([3, 3])]
     chunks, _ = taken(intake_of(), *(record(at, value) for at, value in enumerate(values)))
     assert offsets_of(chunks, "m") == [0, 1, 2, 3]
-    assert [chunk.rows for chunk in chunks] == [1, 3, 1]
+    assert sum(chunk.rows for chunk in chunks) == 5
     assert len({chunk.key for chunk in chunks}) == 1
 
 
 def test_the_wanted_outputs_and_the_id_of_an_odd_request_are_kept() -> None:
     (chunk,), _ = taken(intake_of(), record(0, json_of([0, 0], id="i", outputs=[{"name": "y"}])))
-    assert (chunk.requests[0].id, chunk.requests[0].outputs) == ("i", ("y",))
+    assert (chunk.requests[0].id, chunk.requests[0].outputs) == (b'"i"', ("y",))
     (chunk,), _ = taken(intake_of(), record(0, json_of([0, 0], id="i", outputs=[{"name": "z"}])))
-    assert (chunk.requests[0].id, error_of(chunk.requests[0])) == ("i", ErrorCode.BAD_INPUT)
+    assert (chunk.requests[0].id, error_of(chunk.requests[0])) == (b'"i"', ErrorCode.BAD_INPUT)
 
 
 def test_free_dimensions_tell_families_apart() -> None:
@@ -156,8 +163,8 @@ def test_an_unbatched_model_gets_one_chunk_a_request() -> None:
 def test_raw_tensors_are_read_where_the_content_type_says_so() -> None:
     raw = ("content-type", b"application/octet-stream")
     chunks, _ = taken(intake_of(), record(7, np.full(4, 7, "<f4").tobytes(), raw), record(8, b"abc", raw))
-    assert [chunk.rows for chunk in chunks] == [2, 0]
-    assert error_of(chunks[1].requests[0]) is ErrorCode.BAD_SHAPE
+    assert sum(chunk.rows for chunk in chunks) == 2
+    assert [error_of(each) for chunk in chunks for each in chunk.requests] == [None, ErrorCode.BAD_SHAPE]
 
 
 def test_requests_of_other_models_do_not_cut_a_chunk() -> None:
@@ -282,15 +289,28 @@ def test_a_model_that_was_replaced_is_decoded_by_its_new_signature() -> None:
 
 def test_the_weight_of_a_request_counts_key_and_value() -> None:
     (chunk,), _ = taken(intake_of(), record(0, json_of([0, 0])), record(1, None))
-    assert [request.weight for request in chunk.requests] == [512 + len(json_of([0, 0])) - 1, 510]
+    assert sum(request.weight for request in chunk.requests) == 2 * 512 + len(json_of([0, 0]))
+    (chunk,), _ = taken(intake_of(), record(0, json_of([0, 0]), key=b"twelve bytes"))
+    assert [request.weight for request in chunk.requests] == [512 + len(json_of([0, 0])) + 12]
 
 
-def test_a_fetch_is_cut_into_steps() -> None:
-    first = [record(offset, b"") for offset in range(STEP + 7)]
-    second = [record(offset, b"") for offset in range(STEP)]
-    other = PartitionProgress(TopicPartition("requests", 6), 0)
-    cut = list(steps([(PROGRESS, first), (other, second), (other, [])]))
-    assert [sum(len(records) for _, records in step) for step in cut] == [STEP, STEP, 7]
-    for progress, records in ((PROGRESS, first), (other, second)):
-        assert [each for step in cut for whose, some in step if whose is progress for each in some] == records
-    assert list(steps([])) == []
+def test_requests_with_correlation_ids_of_their_own_stay_in_one_block() -> None:
+    headers = [[("penstock-id", b"%d" % at), ("penstock-timeout-ms", b"9000")] for at in range(6)]
+    (chunk,), _ = taken(intake_of(), *(record(at, json_of([at, at]), *headers[at]) for at in range(6)))
+    assert isinstance(chunk.requests, RequestBlock)
+    assert [request.echo for request in chunk.requests] == [(("penstock-id", b"%d" % at),) for at in range(6)]
+    assert all(request.deadline is not None for request in chunk.requests)
+
+
+def test_requests_that_answer_elsewhere_keep_their_order_and_their_routes() -> None:
+    headers = [[("reply_to", b"mine")], [], [("reply_to", b"mine")], [("reply_to", b"mine")]]
+    records = [record(at, json_of([at, at]), *headers[at]) for at in range(4)]
+    (chunk,), _ = taken(intake_of(), *records)
+    assert isinstance(chunk.requests, RequestBlock)
+    assert [request.route for request in chunk.requests] == [("mine", 0), ("replies", 1), ("mine", 0), ("mine", 0)]
+
+
+def test_several_correlation_headers_are_all_echoed() -> None:
+    headers = [("penstock-id", b"7"), ("correlation_id", b"7")]
+    (chunk,), _ = taken(intake_of(), record(0, json_of([0, 0]), *headers))
+    assert [request.echo for request in chunk.requests] == [tuple(headers)]

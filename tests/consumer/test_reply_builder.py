@@ -8,9 +8,10 @@ import orjson
 import pytest
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
+from penstock.consumer.dead_letters import dead_letter
 from penstock.consumer.pending import PendingRequest, Route
 from penstock.consumer.progress import PartitionProgress
-from penstock.consumer.reply_builder import ReplyBuilder, dead_letter
+from penstock.consumer.reply_builder import ReplyBuilder
 from penstock.core.callable_model import CallableModel
 from penstock.core.chunk import Batch, BatchKey, Chunk
 from penstock.core.engine import Inference
@@ -18,6 +19,7 @@ from penstock.core.model import Signature, TensorSpec
 from penstock.schemas.envelope import Envelope
 from penstock.schemas.errors import ErrorCode, RequestError
 from penstock.transport.publisher import Outgoing
+from penstock.transport.record_encoding import SingleRecords
 
 MODEL = CallableModel("iris", "2", dict, Signature((TensorSpec("x", "FP32", ()),), (TensorSpec("y", "FP32", ()),)))
 PROGRESS = PartitionProgress(TopicPartition("requests", 5), 0)
@@ -53,7 +55,12 @@ def built(
         Chunk(key, part, {}, sum(each.rows for each in part), 0.0, uniform=all(each.rows == 1 for each in part))
         for part in parts
     ]
-    return ReplyBuilder(most).build(Batch(key, made, sum(chunk.rows for chunk in made)), inference)
+    found: dict[Route, list[Outgoing]] = {}
+    for route, parcel in ReplyBuilder(most).build(Batch(key, made, sum(chunk.rows for chunk in made)), inference):
+        assert isinstance(parcel.records, SingleRecords)
+        records = zip(parcel.records, parcel.tokens, strict=True)
+        found.setdefault(route, []).extend((*record, token, None) for record, token in records)
+    return found
 
 
 def answers(records: list[Outgoing]) -> list[Any]:
@@ -70,7 +77,7 @@ def headers(record: Outgoing) -> Mapping[str, bytes]:
 
 def test_an_answer_keeps_the_key_and_says_where_it_comes_from() -> None:
     request = request_of(7, echo=(("kafka_correlationId", b"\xff"),))
-    request.id = "body"
+    request.id = b'"body"'
     ((record,),) = built([request], inference_of(1.5)).values()
     key, value, _, token, timestamp = record
     assert (key, token, timestamp) == (b"k7", request, None)
@@ -106,7 +113,7 @@ def test_rows_that_are_not_finite_fail_alone_and_are_counted_as_failed() -> None
 
 def test_an_error_says_its_code_in_a_header_too() -> None:
     request = failed(3, echo=(("id", b"1"),))
-    request.id = "body"
+    request.id = b'"body"'
     ((record,),) = built([request], inference_of(model=None)).values()
     assert headers(record) == {
         "id": b"1",

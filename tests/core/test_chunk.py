@@ -66,7 +66,7 @@ def test_a_split_keeps_the_order_and_takes_as_much_as_fits(chunk: Chunk[Request]
     head, tail = chunk.split(rows)
     check(head)
     check(tail)
-    assert head.requests + tail.requests == whole
+    assert [*head.requests, *tail.requests] == whole
     assert (head.deadline, tail.deadline) == (deadline, deadline)
     assert head.requests
     assert head.rows <= rows or len(head.requests) == 1
@@ -78,7 +78,7 @@ def test_halves_are_smaller_and_whole_together(chunk: Chunk[Request]) -> None:
     head, tail = chunk.halve()
     check(head)
     check(tail)
-    assert head.requests + tail.requests == chunk.requests
+    assert [*head.requests, *tail.requests] == chunk.requests
     assert 0 < len(head.requests) < len(chunk.requests)
 
 

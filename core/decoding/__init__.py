@@ -1,0 +1,1 @@
+"""Decoding: the values of many requests become columns. Begin with `decoder`."""

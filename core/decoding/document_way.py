@@ -1,0 +1,116 @@
+"""The way of a request that fits no layout, but is flat numbers for one input: read alone, converted with others.
+
+orjson reads each document; the numbers of all of them become one array in one call of numpy.
+"""
+
+import math
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any, NamedTuple
+
+import numpy as np
+import orjson
+
+from penstock.core.decoding.layout import Block
+from penstock.core.model import Array, Signature
+from penstock.schemas.datatypes import DTYPES
+from penstock.schemas.limits import Limits
+
+
+class FlatRequest(NamedTuple):
+    """A request whose numbers are not converted yet.
+
+    Attributes:
+        place: in its step.
+        value: as it came.
+        id: the JSON text of its id, or None.
+        rows: of its input.
+        numbers: whole numbers and doubles, as many as the shape says.
+    """
+
+    place: int
+    value: bytes
+    id: bytes | None
+    rows: int
+    numbers: list[float]
+
+
+class DocumentWay:
+    """Reads flat requests for one signature.
+
+    Args:
+        signature: batched, every row's shape fixed.
+        limits: bounds on each request.
+    """
+
+    def __init__(self, signature: Signature, limits: Limits) -> None:
+        self._spec = signature.inputs[0] if len(signature.inputs) == 1 else None
+        if self._spec is None or self._spec.datatype in ("BOOL", "BYTES"):
+            self._spec = None
+            return
+        self._limits = limits
+        self._names = (self._spec.name, "")
+        self._size = math.prod(self._spec.shape)
+        self._row_shape = list(self._spec.shape)
+        self._dtype = DTYPES[self._spec.datatype]
+        most = limits.max_elements // self._size
+        self._most_rows = most if signature.max_rows is None else min(most, signature.max_rows)
+
+    def read(self, place: int, value: bytes) -> FlatRequest | None:
+        """Read a request, not longer than the limits allow; None when it is not such a one, or not right."""
+        # As many brackets as levels allowed cannot nest deeper.
+        if self._spec is None or value.count(b"[") + value.count(b"{") > self._limits.max_depth:
+            return None
+        try:
+            document: Any = orjson.loads(value)
+            request_id = document.get("id")
+            (tensor,) = document["inputs"]
+            numbers, (rows, *row_shape) = tensor["data"], tensor["shape"]
+            if (
+                tensor["name"] in self._names
+                and tensor["datatype"] == self._spec.datatype
+                and type(numbers) is list
+                and {int, float}.issuperset(map(type, numbers))
+                and {int}.issuperset(map(type, tensor["shape"]))  # 1.0 and true equal 1
+                and row_shape == self._row_shape
+                and 0 < rows <= self._most_rows
+                and len(numbers) == rows * self._size
+                and (request_id is None or type(request_id) is str)
+                and "outputs" not in document
+                and "parameters" not in tensor
+            ):
+                return FlatRequest(place, value, _json(request_id), rows, numbers)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            pass
+        return None
+
+    def block(self, requests: Sequence[FlatRequest]) -> Block | None:
+        """Convert the numbers of all; None when one does not fit the datatype."""
+        if self._spec is None:
+            return None
+        rows = [request.rows for request in requests]
+        numbers = list(chain.from_iterable([request.numbers for request in requests]))
+        column = self._floats(numbers) if self._dtype.kind == "f" else self._integers(numbers)
+        if column is None:
+            return None
+        return Block(
+            [request.id for request in requests], rows, {self._spec.name: column.reshape(-1, *self._spec.shape)}
+        )
+
+    def _floats(self, numbers: list[float]) -> Array | None:
+        found = np.fromiter(numbers, np.float64, len(numbers))
+        with np.errstate(over="ignore"):
+            column = found.astype(self._dtype)
+        return column if np.isfinite(column).all() else None
+
+    def _integers(self, numbers: list[float]) -> Array | None:
+        if not {int}.issuperset(map(type, numbers)):
+            return None
+        try:
+            return np.array(numbers, self._dtype)
+        except OverflowError:
+            return None
+
+
+def _json(request_id: str | None) -> bytes | None:
+    return None if request_id is None else orjson.dumps(request_id)

@@ -1,0 +1,111 @@
+"""A step: up to `STEP` requests of one model, decoded into columns."""
+
+from itertools import chain
+from typing import Final
+
+import numpy as np
+
+from penstock.core.decoding.general_way import Decoded
+from penstock.core.decoding.layout import Block
+from penstock.core.model import Array
+
+# Enough that what a call of numpy costs is spread thin; few enough not to hold up the event loop.
+STEP: Final = 512
+
+
+class DecodedStep:
+    """What became of up to `STEP` values. Requests that have a place in the columns are common, the others odd.
+
+    Attributes:
+        ids: the JSON text of each common request's id, quotes included, in the order of the values; None where there
+            is none. Meaningless at the places of `odd`.
+        odd: place -> what became of the request there: an error, or arrays that go with no others.
+        columns: input name -> the rows of all common requests one after another, in the model's dtype, shape
+            [rows, *row]; empty when there are none. Read-only where it lies in a record's own memory.
+        rows: rows of each value in order, meaningless at the places of `odd`; None when each has one.
+    """
+
+    __slots__ = ("columns", "ids", "odd", "rows")
+
+    def __init__(self) -> None:
+        self.ids: list[bytes | None] = []
+        self.odd: dict[int, Decoded] = {}
+        self.columns: dict[str, Array] = {}
+        self.rows: list[int] | None = None
+
+
+class Gathering:
+    """Puts together a step from blocks that were read in any order.
+
+    Args:
+        count: how many values the step has.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._blocks: list[tuple[list[int], Block]] = []
+        self._single: list[tuple[int, Decoded]] = []
+        self._odd: dict[int, Decoded] = {}
+
+    def add(self, places: list[int], block: Block) -> None:
+        """Add requests that were read together."""
+        self._blocks.append((places, block))
+
+    def add_single(self, place: int, decoded: Decoded, *, common: bool) -> None:
+        """Add a request that was read by itself; when `common`, its rows join the columns."""
+        if common:
+            self._single.append((place, decoded))
+        else:
+            self._odd[place] = decoded
+
+    def step(self) -> DecodedStep:
+        """Return the whole."""
+        step = DecodedStep()
+        step.odd = self._odd
+        blocks = self._blocks + ([_joined(self._single)] if self._single else [])
+        if not blocks:
+            step.ids = [None] * self._count
+        elif list(chain.from_iterable(places for places, _ in blocks)) == list(range(self._count)):
+            self._concatenate([block for _, block in blocks], step)
+        else:
+            self._scatter(blocks, step)
+        return step
+
+    @staticmethod
+    def _concatenate(blocks: list[Block], step: DecodedStep) -> None:
+        """Write blocks that are in order one after another."""
+        step.ids, step.columns, rows = blocks[0].ids, blocks[0].columns, blocks[0].rows
+        if len(blocks) > 1:
+            step.ids = list(chain.from_iterable(block.ids for block in blocks))
+            step.columns = {name: np.concatenate([block.columns[name] for block in blocks]) for name in step.columns}
+            rows = list(chain.from_iterable(block.rows for block in blocks))
+        step.rows = None if rows.count(1) == len(rows) else rows
+
+    def _scatter(self, blocks: list[tuple[list[int], Block]], step: DecodedStep) -> None:
+        """Write each block's rows where its requests are."""
+        step.ids = [None] * self._count
+        rows = np.zeros(self._count, np.intp)
+        for places, block in blocks:
+            rows[places] = block.rows
+            for place, request_id in zip(places, block.ids, strict=True):
+                step.ids[place] = request_id
+        ends = rows.cumsum()
+        whole = {
+            name: np.empty((ends[-1], *column.shape[1:]), column.dtype) for name, column in blocks[0][1].columns.items()
+        }
+        for places, block in blocks:
+            # For each row of the block: its request's last row in the whole, less how many of the request's follow.
+            to = np.repeat(ends[places] - np.cumsum(block.rows), block.rows) + np.arange(sum(block.rows))
+            for name, column in block.columns.items():
+                whole[name][to] = column
+        step.columns = whole
+        common = rows[rows > 0]
+        step.rows = None if (common == 1).all() else rows.tolist()
+
+
+def _joined(singles: list[tuple[int, Decoded]]) -> tuple[list[int], Block]:
+    """Make a block of requests that were read one by one."""
+    bounds = [decoded.bound for _, decoded in singles if decoded.bound is not None]
+    rows = [bound.rows for bound in bounds]
+    columns = {name: np.concatenate([bound.inputs[name] for bound in bounds]) for name in bounds[0].inputs}
+    return [place for place, _ in singles], Block([decoded.id for _, decoded in singles], rows, columns)
