@@ -15,7 +15,7 @@ ARGS ?=
 unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint format reference lock clean python demo-environment test-environment
+.PHONY: help demo test bench study lint format reference lock clean python demo-environment test-environment
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -26,8 +26,11 @@ demo: demo-environment ## A real Kafka, three models, two workers, every answer 
 test: test-environment ## Run every test, against a real broker that starts by itself
 	@.venv/bin/python -m pytest $(ARGS)
 
-bench: test-environment ## Compare the worker with a hand-written loop on librdkafka
+bench: test-environment ## Compare the worker with its peers, and write docs/benchmarks/
 	@.venv/bin/python -m benchmarks.compare $(ARGS)
+
+study: test-environment ## Measure the worker by load or by processes (ARGS=batching, or ARGS=scaling)
+	@.venv/bin/python -m benchmarks.studies $(ARGS)
 
 # The folders become packages only when they are installed, so the type checker gets what a wheel holds; the names
 # in its report are turned back into those of the repository.

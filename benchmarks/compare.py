@@ -1,101 +1,102 @@
-"""Penstock's worker beside the loop an expert writes by hand, interleaved, on one embedded broker.
+"""`make bench`: measures, and writes docs/benchmarks/. `python -m benchmarks.compare --help` has the options."""
 
-    make bench                                  both measurements
-    make bench ARGS="--count 100000 --pairs 3"  smaller
-
-Absolute figures say little on a shared machine; the ratios, taken pair by pair in one run, are the result.
-"""
-
-import argparse
 import asyncio
-import statistics
+import contextlib
+import os
+import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
-import numpy as np
+from benchmarks import page, results
+from benchmarks.environments import EnvironmentBuildError, interpreter
+from benchmarks.machine import session, unfit
+from benchmarks.plan import Plan, read_plan
+from benchmarks.processes import ROOT, ContestantError
+from benchmarks.results import Results, Run
+from benchmarks.roster import left_out
+from benchmarks.rounds import measure
+from benchmarks.runs import Bench
+from benchmarks.table import render
+from benchmarks.topics import Topics
+from benchmarks.workload import WORKLOADS, title
+from penstock.broker import BrokerError, EmbeddedKafka
 
-from benchmarks.contestants import NAMES, serving
-from benchmarks.measure import latencies, rate
-from benchmarks.workload import MODEL, PARTITIONS, Workload
-from penstock.broker import EmbeddedKafka
-from penstock.transport.topics import create_topics
+
+def main(arguments: Sequence[str]) -> int:
+    """Measure what the command line says, and return the exit status."""
+    plan = read_plan(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what runs is ended on the way out
+    try:
+        if plan.draw:
+            _write(results.load(plan.output / page.RESULTS), plan)
+        else:
+            _measure(plan, arguments)
+    except KeyboardInterrupt:
+        print(f"\nInterrupted{'' if plan.quick else '; what was finished before is kept'}.", file=sys.stderr)
+        return 130
+    except (BrokerError, ContestantError, EnvironmentBuildError, results.ResultsError, TimeoutError) as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    return 0
 
 
-async def main(count: int, pairs: int, rates: list[int], seconds: float) -> None:
-    """Run and print everything."""
-    with tempfile.TemporaryDirectory(prefix="penstock-bench-") as name:
+def _measure(plan: Plan, arguments: Sequence[str]) -> None:
+    if reason := unfit():
+        raise ContestantError(reason)
+    for who in plan.contestants:
+        interpreter(who.environment)  # whatever cannot be installed is told now, not after half an hour
+    for who, workload, why in left_out(plan.workloads, plan.contestants):
+        if "rates" in plan.parts:
+            print(f"{who.title} is left out of {title(workload)}: {why}.")
+    known = results.load(plan.output / page.RESULTS)
+    here: Results = {**known, "sessions": {}, "runs": []}
+    with tempfile.TemporaryDirectory(prefix="penstock-bench-") as name, _kafka() as kafka:
         folder = Path(name)
-        training = [sys.executable, "-m", "penstock.cli.demo.models", str(folder), MODEL]
-        await asyncio.to_thread(subprocess.run, training, check=True)
-        workload = Workload(folder)
-        async with EmbeddedKafka() as kafka:
-            bootstrap = kafka.bootstrap_servers
-            await create_topics({"bootstrap_servers": bootstrap}, {"requests": PARTITIONS})
-            await asyncio.to_thread(workload.fill, bootstrap, "requests", count)
-            await _compare_rates(bootstrap, folder, workload, count, pairs)
-            for per_second in rates:
-                await _compare_latencies(
-                    bootstrap, folder, workload, per_second=per_second, seconds=seconds, pairs=pairs
-                )
+        _make_models(plan, folder)
+        about = session(plan.contestants, arguments, kafka.version)
+        bench = Bench(kafka.bootstrap_servers, folder, Topics(kafka.bootstrap_servers))
+        for runs in measure(bench, plan, folder):
+            stamped: list[Run] = [{**run, "session": about["id"]} for run in runs]
+            here, known = results.merged(here, about, stamped), results.merged(known, about, stamped)
+            if not plan.quick:
+                results.save(plan.output / page.RESULTS, known)
+    if plan.quick:
+        print(f"\n{render(here)}")
+    else:
+        _write(known, plan)
 
 
-async def _compare_rates(bootstrap: str, folder: Path, workload: Workload, count: int, pairs: int) -> None:
-    print(f"\nT J, {count} requests waiting, one process: requests a second")
-    ratios = []
-    for pair in range(pairs):
-        found = {}
-        for name in NAMES:
-            replies = f"rate-{pair}-{NAMES.index(name)}"
-            await _make_replies(bootstrap, replies)
-            with serving(name, bootstrap, "requests", replies, folder):
-                found[name] = await asyncio.to_thread(rate, bootstrap, replies, workload, count)
-            if found[name].missing or found[name].wrong:
-                raise SystemExit(f"{name}: {found[name]}")
-        ratios.append(found["Penstock"].per_second / found["expert loop"].per_second)
-        line = ", ".join(f"{name} {each.per_second:,.0f}" for name, each in found.items())
-        print(f"  pair {pair + 1}: {line}; ratio {ratios[-1]:.2f}", flush=True)
-    print(f"  ratio: median {statistics.median(ratios):.2f}, {min(ratios):.2f} to {max(ratios):.2f}")
+def _write(known: Results, plan: Plan) -> None:
+    for path in page.write(known, plan.output):
+        print(f"wrote {os.path.relpath(path)}")
 
 
-async def _compare_latencies(
-    bootstrap: str, folder: Path, workload: Workload, *, per_second: int, seconds: float, pairs: int
-) -> None:
-    print(f"\nT J at {per_second}/s, milliseconds p50 / p99")
-    ratios = []
-    for pair in range(pairs):
-        found = {}
-        for name in NAMES:
-            tag = f"{per_second}-{pair}-{NAMES.index(name)}"
-            await create_topics({"bootstrap_servers": bootstrap}, {f"asked-{tag}": PARTITIONS})
-            await _make_replies(bootstrap, f"told-{tag}")
-            with serving(name, bootstrap, f"asked-{tag}", f"told-{tag}", folder):
-                taken = await asyncio.to_thread(
-                    latencies, bootstrap, f"asked-{tag}", f"told-{tag}", workload,
-                    per_second=per_second, seconds=seconds,
-                )  # fmt: skip
-            if (taken < 0).any():
-                raise SystemExit(f"{name}: {(taken < 0).sum()} requests were not answered")
-            found[name] = np.percentile(taken, [50, 99])
-        ratios.append(found["Penstock"] / found["expert loop"])
-        line = ", ".join(f"{name} {each[0]:.2f} / {each[1]:.1f}" for name, each in found.items())
-        print(f"  pair {pair + 1}: {line}; ratio {ratios[-1][0]:.2f} / {ratios[-1][1]:.2f}", flush=True)
-    middle = np.median(np.array(ratios), axis=0)
-    print(f"  ratio: median {middle[0]:.2f} / {middle[1]:.2f}")
+def _make_models(plan: Plan, folder: Path) -> None:
+    rates = plan.workloads if "rates" in plan.parts else []
+    wanted = {WORKLOADS[each][0] for each in (*rates, "tj")}
+    print(f"Training {' and '.join(sorted(wanted))} ...", flush=True)
+    command = [sys.executable, "-m", "benchmarks.models", str(folder), *sorted(wanted)]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if ran.returncode:
+        raise ContestantError(f"the models could not be made:\n{ran.stderr.strip()[-2000:]}")
 
 
-async def _make_replies(bootstrap: str, topic: str) -> None:
-    await create_topics(
-        {"bootstrap_servers": bootstrap}, {topic: PARTITIONS}, configs={"message.timestamp.type": "LogAppendTime"}
-    )
+@contextlib.contextmanager
+def _kafka() -> Iterator[Any]:
+    """Run a broker while the block lasts. The block itself is blocking, so its loop stands still meanwhile."""
+    kafka = EmbeddedKafka()
+    with asyncio.Runner() as runner:
+        print("Starting Kafka ...", flush=True)
+        runner.run(kafka.start())
+        try:
+            yield kafka
+        finally:
+            runner.run(kafka.stop())
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=200_000, help="requests for the rate")
-    parser.add_argument("--pairs", type=int, default=3, help="interleaved pairs of each measurement")
-    parser.add_argument("--rates", type=int, nargs="*", default=[200, 1000], help="requests a second for latency")
-    parser.add_argument("--seconds", type=float, default=15.0, help="how long each latency run lasts")
-    given = parser.parse_args()
-    asyncio.run(main(given.count, given.pairs, given.rates, given.seconds))
+    sys.exit(main(sys.argv[1:]))

@@ -1,15 +1,33 @@
 """What is measured: the rate over a full topic, and the latency of single requests at a given rate."""
 
-import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 
+from benchmarks.latency import Latencies, timed_replies
+from benchmarks.topics import Topics
 from benchmarks.workload import PARTITIONS, Workload
 
-_PATIENCE_S = 120.0
+__all__ = [
+    "Latencies",
+    "Rate",
+    "StalledError",
+    "check_replies",
+    "latencies",
+    "rate",
+    "timed_replies",
+    "wait_for_replies",
+]
+
+_PATIENCE_S = 60.0  # without one more reply
+_FIRST_POLL_S, _POLL_S = 0.05, 0.1
+
+
+class StalledError(Exception):
+    """Replies stopped coming."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,73 +38,85 @@ class Rate:
     missing: int
     double: int
     wrong: int
+    seconds: float = 0.0
+
+    @property
+    def fault(self) -> str:
+        """What was wrong with the replies, empty if nothing."""
+        if not (self.missing or self.double or self.wrong):
+            return ""
+        return f"{self.missing} replies missing, {self.double} double, {self.wrong} wrong"
 
 
 def rate(bootstrap: str, replies: str, workload: Workload, count: int) -> Rate:
-    """Wait until every request is answered, then check each reply and compute the rate."""
+    """Wait until every request is answered, then check each reply and compute the rate.
+
+    Raises:
+        StalledError: no reply came for a minute.
+    """
+    wait_for_replies(Topics(bootstrap), replies, count)
+    return check_replies(bootstrap, replies, workload, count)
+
+
+def wait_for_replies(
+    topics: Topics, replies: str, count: int, watch: Callable[[int], None] = lambda written: None
+) -> None:
+    """Wait until a topic has that many records.
+
+    Args:
+        topics: of the cluster.
+        replies: the topic.
+        count: of records.
+        watch: called with the number at every look; what it raises ends the wait.
+
+    Raises:
+        StalledError: no further record came for a minute.
+    """
+    written, changed = 0, time.monotonic()
+    while written < count:
+        time.sleep(_POLL_S if written else _FIRST_POLL_S)
+        now = max(topics.written(replies), written)
+        if now > written:
+            written, changed = now, time.monotonic()
+        watch(written)
+        if time.monotonic() - changed > _PATIENCE_S:
+            raise StalledError(f"{written:,} of {count:,} replies came, and then none for {_PATIENCE_S:.0f} s")
+
+
+def check_replies(bootstrap: str, replies: str, workload: Workload, count: int, *, echoes: bool = False) -> Rate:
+    """Read a topic to its end, check each reply, and compute the rate.
+
+    Args:
+        bootstrap: Kafka's addresses.
+        replies: the topic.
+        workload: judges.
+        count: of requests.
+        echoes: the replies must be the requests themselves.
+    """
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": f"check-{replies}", "enable.auto.commit": False})
-    places = [TopicPartition(replies, partition, 0) for partition in range(PARTITIONS)]
-    deadline = time.monotonic() + _PATIENCE_S
-    while time.monotonic() < deadline and _written(consumer, places) < count:
-        time.sleep(0.2)
-    consumer.assign(places)
+    consumer.assign([TopicPartition(replies, partition, 0) for partition in range(PARTITIONS)])
+    judge = workload.is_echo if echoes else workload.judge
     seen = np.zeros(count, dtype=np.int64)
-    wrong, stamps = 0, []
-    while messages := consumer.consume(5000, timeout=2.0):
+    left, wrong, first, last = Topics(bootstrap).written(replies), 0, 2**62, 0
+    while left > 0 and (messages := consumer.consume(min(5000, left), timeout=5.0)):
         for message in messages:
-            index, right = workload.is_right(message.value() or b"{}")
-            seen[index] += 1
-            wrong += not right
-        stamps += [messages[0].timestamp()[1], messages[-1].timestamp()[1]]
-        stamps += [message.timestamp()[1] for message in messages]
+            index, right = judge(message.key(), message.value())
+            if 0 <= index < count:
+                seen[index] += 1
+            wrong += not (right and 0 <= index < count)
+            stamp = message.timestamp()[1]
+            first, last = min(first, stamp), max(last, stamp)
+        left -= len(messages)
     consumer.close()
-    seconds = (max(stamps) - min(stamps)) / 1000
-    return Rate(count / seconds, int((seen == 0).sum()), int((seen > 1).sum()), wrong)
-
-
-def _written(consumer: Consumer, places: list[TopicPartition]) -> int:
-    try:
-        return sum(consumer.get_watermark_offsets(place, timeout=5.0, cached=False)[1] for place in places)
-    except KafkaException:  # a topic made a moment ago may have no leader yet
-        return 0
+    seconds = max(last - first, 1) / 1000
+    return Rate(count / seconds, int((seen == 0).sum()), int((seen > 1).sum()), wrong, seconds)
 
 
 def latencies(
     bootstrap: str, requests: str, replies: str, workload: Workload, *, per_second: int, seconds: float
 ) -> np.ndarray:
-    """Send requests at a steady rate and return the milliseconds to each reply, from when it should have left."""
-    consumer = Consumer(
-        {
-            "bootstrap.servers": bootstrap,
-            "group.id": f"latency-{replies}",
-            "enable.auto.commit": False,
-            "fetch.wait.max.ms": 100,
-        }
-    )
-    consumer.assign([TopicPartition(replies, partition, 0) for partition in range(PARTITIONS)])
-    producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 0})
-    warm, count = per_second * 2, int(per_second * seconds) + per_second * 2
-    due, came = np.zeros(count), np.zeros(count)
+    """Send requests at a steady rate and return the milliseconds to each reply, from when it should have left.
 
-    def read() -> None:
-        left, deadline = count, time.perf_counter() + seconds + _PATIENCE_S
-        while left and time.perf_counter() < deadline:
-            message = consumer.poll(0.5)
-            if message is not None and message.error() is None:
-                came[workload.is_right(message.value() or b"{}")[0]] = time.perf_counter()
-                left -= 1
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    time.sleep(3.0)  # the contestant joins its group
-    start = time.perf_counter()
-    for index in range(count):
-        due[index] = start + index / per_second
-        while (early := due[index] - time.perf_counter()) > 0:
-            time.sleep(early)
-        producer.produce(requests, workload.value(index), b"k%d" % (index % 1000), partition=index % PARTITIONS)
-        producer.poll(0)
-    producer.flush()
-    reader.join()
-    consumer.close()
-    return (came - due)[warm:] * 1000
+    The first two seconds are left out. A request without a reply has a negative time.
+    """
+    return timed_replies(bootstrap, requests, replies, workload, per_second=per_second, seconds=seconds).ms
