@@ -12,9 +12,7 @@ import contextlib
 import time
 from typing import Final
 
-from aiokafka import AIOKafkaConsumer
 from aiokafka import errors as kafka_errors
-from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 
 from penstock.consumer.assignment import Assignment
 from penstock.consumer.backpressure import Bounds, Valve
@@ -22,10 +20,11 @@ from penstock.consumer.committer import Committer
 from penstock.consumer.fetching import Fetching
 from penstock.consumer.inferring import Inferring
 from penstock.consumer.intake import Intake
+from penstock.consumer.member import member
 from penstock.consumer.outbox import Outbox
 from penstock.consumer.queue import RequestQueue
 from penstock.consumer.routes import ReplyRouter
-from penstock.consumer.settings import EmbeddedSettings, WorkerSettings
+from penstock.consumer.settings import EmbeddedSettings
 from penstock.consumer.startup import ensure_topics
 from penstock.core.batcher import BatchPolicy, MicroBatcher
 from penstock.core.engine import InferenceEngine
@@ -34,12 +33,10 @@ from penstock.core.model_table import ModelTable
 from penstock.schemas.errors import TransportError
 from penstock.schemas.logger import Logger
 from penstock.transport.group import CommittedOffsets
-from penstock.transport.record_consumer import RecordConsumer
 from penstock.transport.topics import TopicDirectory
 
 log = Logger(__name__)
 
-_REBALANCE_TIMEOUT_S: Final = 60.0  # how long the group waits for a member that is draining
 _IDLE_POLL_S: Final = 0.005
 _BATCHES_AHEAD: Final = 4  # batches that wait for the engine; the rest waits in Kafka
 _CLOSE_S: Final = 5.0  # to leave the group and disconnect, after the deadline of the drain
@@ -81,7 +78,7 @@ class Pipeline:
         self._outbox = Outbox(
             worker, options, directory=self._directory, router=router, metrics=metrics, on_finished=self._valve.let_out
         )
-        self._consumer = _member(settings.worker, options)
+        self._consumer = member(settings.worker, options)
         self._committed = CommittedOffsets(options, worker.group_id)
         self._assignment = Assignment(
             self._consumer,
@@ -230,21 +227,3 @@ class Pipeline:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_CLOSE_S):
                 await asyncio.gather(*steps, self._engine.close(2.0), return_exceptions=True)
-
-
-def _member(worker: WorkerSettings, options: dict[str, object]) -> AIOKafkaConsumer:
-    """Make the group's member; it joins when it subscribes."""
-    return RecordConsumer(
-        **options,
-        group_id=worker.group_id,
-        enable_auto_commit=False,
-        auto_offset_reset=worker.auto_offset_reset,
-        check_crcs=worker.check_crcs,
-        # A request that its sender took back by aborting its transaction is none.
-        isolation_level="read_committed",
-        session_timeout_ms=int(worker.session_timeout_s * 1000),
-        heartbeat_interval_ms=int(worker.heartbeat_interval_s * 1000),
-        rebalance_timeout_ms=int(_REBALANCE_TIMEOUT_S * 1000),
-        # One assignor: aiokafka sends a join request for each. Its sticky one has open bugs.
-        partition_assignment_strategy=(RoundRobinPartitionAssignor,),
-    )

@@ -9,8 +9,8 @@ from itertools import accumulate, chain
 from typing import Any, Final
 
 from aiokafka.producer.message_accumulator import BatchBuilder
-from aiokafka.record.util import calc_crc32c
 
+from penstock.transport.checksums import checksum
 from penstock.transport.record_encoding import Records, SingleRecords, number
 
 # Base offset, length, leader epoch, magic, CRC. Then what the CRC is taken of: attributes, last offset delta, first and
@@ -106,7 +106,7 @@ class RecordBatch(BatchBuilder):  # type: ignore[misc]  # aiokafka has no types
                 (_REST.pack(_PLAIN, self._count - 1, *stamps, *self._producer, self._count), *self._parts)
             )
             size = _HEAD.size + len(checked) - _UNCOUNTED
-            head = _HEAD.pack(0, size, _NO_LEADER_EPOCH, _VERSION, calc_crc32c(checked))
+            head = _HEAD.pack(0, size, _NO_LEADER_EPOCH, _VERSION, checksum(checked))
             self._built = head + checked
             self._parts = []
         return self._built

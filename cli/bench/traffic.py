@@ -170,7 +170,7 @@ class Traffic:
         message = "" if code in recorder.messages else error_of(value, headers).message
         recorder.fail(leaving, code, message, now)
 
-    def _acked(self, numbers: list[int], took_s: float) -> None:
+    def _acked(self, numbers: Sequence[int], took_s: float) -> None:
         if self.recorder is not None:
             self.recorder.acknowledge(len(numbers), took_s, time.monotonic())
 

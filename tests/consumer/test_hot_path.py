@@ -187,7 +187,7 @@ def retained(path: Path, data: bytes) -> int:
     return blocks
 
 
-KINDS = {
+KINDS: dict[Callable[[int, int], bytes], Cost] = {
     # A plain request holds its record, the record's key, value and headers, its id, and a part of the columns.
     bare: Cost(calls=5, made=1, kept=6),
     # Its headers besides: five names and values, a correlation id to be repeated, and a deadline.

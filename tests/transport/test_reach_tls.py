@@ -10,11 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.structs import TopicPartition
 
 from penstock.broker import EmbeddedKafka
 from penstock.transport.problems import Problem, Reached
 from penstock.transport.reach import reach
+from penstock.transport.record_consumer import RecordConsumer
 from penstock.transport.settings import KafkaSettings
+from penstock.transport.topics import create_topics
 from tests.support import cluster
 
 HOST = "127.0.0.1"
@@ -116,3 +120,22 @@ async def test_client_with_a_certificate_is_let_in(broker: TlsBroker):
 
 async def test_port_of_a_controller_is_no_brokers(broker: TlsBroker):
     assert (await tried(broker.controller)).problem is Problem.NO_KAFKA
+
+
+async def test_large_answers_come_through_tls(broker: TlsBroker):
+    options = KafkaSettings.model_validate(
+        {"bootstrap_servers": (broker.tls,), "security_protocol": "SSL", "tls_ca_file": broker.certificate}
+    ).client_options()
+    place = TopicPartition("large-over-tls", 0)
+    await create_topics(options, {place.topic: 1})
+    async with AIOKafkaProducer(**options) as producer:
+        for at in range(5):
+            await producer.send_and_wait(place.topic, bytes([at]) * 700_000)
+    async with RecordConsumer(**options, auto_offset_reset="earliest", fetch_max_bytes=3_000_000) as consumer:
+        consumer.assign([place])
+        found: list[bytes] = []
+        async with asyncio.timeout(20):
+            while len(found) < 5:
+                for records in (await consumer.getmany(timeout_ms=500)).values():
+                    found += [record.value for record in records]
+    assert found == [bytes([at]) * 700_000 for at in range(5)]
