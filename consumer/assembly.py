@@ -60,6 +60,8 @@ class _Assembly:
         ids = self._step.ids[part]
         block.ids = ids if any(ids) else None
         block.rows = None if self._step.rows is None else self._step.rows[part]
+        wanted = self._step.outputs and self._step.outputs[part]
+        block.outputs = wanted if wanted and any(wanted) else None
         if block.rows is not None and all(rows == 1 for rows in block.rows):
             block.rows = None
         self._add_common(block, block.held_rows, uniform=block.rows is None, counts=block.rows)
@@ -72,6 +74,7 @@ class _Assembly:
             if odd is None:
                 request.id = self._step.ids[place]
                 request.rows = 1 if self._step.rows is None else self._step.rows[place]
+                request.outputs = None if self._step.outputs is None else self._step.outputs[place]
             else:
                 request.id = odd.id
                 if odd.bound is not None:

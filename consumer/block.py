@@ -11,6 +11,7 @@ from typing import overload
 from penstock.consumer.pending import PendingRequest, Route
 from penstock.consumer.progress import PartitionProgress, Record
 from penstock.schemas.envelope import Envelope
+from penstock.schemas.oip import Wanted
 
 
 class RequestBlock(Sequence[PendingRequest]):
@@ -30,6 +31,7 @@ class RequestBlock(Sequence[PendingRequest]):
         ids: the JSON text of each body's id, None where it has none; None before decoding and for raw tensors.
         deadlines: monotonic seconds after which nobody waits for each; None where all wait for ever.
         rows: rows of each; None where each has one.
+        outputs: names of the outputs that each wants; None where all want all.
         weight: bytes that all of them count for in back-pressure.
     """
 
@@ -40,6 +42,7 @@ class RequestBlock(Sequence[PendingRequest]):
         "envelope",
         "ids",
         "keys",
+        "outputs",
         "progress",
         "records",
         "route",
@@ -70,6 +73,7 @@ class RequestBlock(Sequence[PendingRequest]):
         self.ids: list[bytes | None] | None = None
         self.deadlines: list[float | None] | None = None
         self.rows: list[int] | None = None
+        self.outputs: list[Wanted] | None = None
 
     def __len__(self) -> int:
         return len(self.records)
@@ -97,6 +101,7 @@ class RequestBlock(Sequence[PendingRequest]):
         part.ids = self.ids and self.ids[at]
         part.deadlines = self.deadlines and self.deadlines[at]
         part.rows = self.rows and self.rows[at]
+        part.outputs = self.outputs and self.outputs[at]
         return part
 
     def __iter__(self) -> Iterator[PendingRequest]:
@@ -152,5 +157,6 @@ class RequestBlock(Sequence[PendingRequest]):
         request.id = None if self.ids is None else self.ids[at]
         request.deadline = None if self.deadlines is None else self.deadlines[at]
         request.rows = request.held_rows = 1 if self.rows is None else self.rows[at]
+        request.outputs = None if self.outputs is None else self.outputs[at]
         request.weight = self._weight(at, at + 1)
         return request

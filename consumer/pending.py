@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from penstock.consumer.progress import PartitionProgress, Record
 from penstock.schemas.envelope import Envelope
 from penstock.schemas.errors import RequestError
+from penstock.schemas.oip import Wanted
 
 Route = tuple[str, int]  # reply topic and partition
 
@@ -51,7 +52,7 @@ class PendingRequest:
         self.route = route
         self.id: bytes | None = None
         self.rows = 1
-        self.outputs: tuple[str, ...] | None = None
+        self.outputs: Wanted = None
         self.deadline: float | None = None
         self.error: RequestError | None = None
         self.weight = 0

@@ -113,12 +113,12 @@ def _raw_values(block: RequestBlock, encoder: BatchEncoder, row: int, rows: int)
 
 
 def _texts(block: RequestBlock, encoder: BatchEncoder, row: int, rows: int) -> list[bytes] | None:
-    if not encoder.can_encode(row, row + rows):
+    if not encoder.can_encode(row, row + rows, block.outputs):
         return None
     if block.rows is None:
-        return encoder.encode_rows(row, row + rows, block.ids)
-    ids = block.ids or repeat(None)
-    return [encoder.encode(at, count, each) for (at, count), each in zip(_places(row, block.rows), ids, strict=False)]
+        return encoder.encode_rows(row, row + rows, block.ids, block.outputs)
+    asked = zip(_places(row, block.rows), block.ids or repeat(None), block.outputs or repeat(None), strict=False)
+    return [encoder.encode(at, count, request_id, wanted) for (at, count), request_id, wanted in asked]
 
 
 def _places(row: int, rows: list[int]) -> list[tuple[int, int]]:

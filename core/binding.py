@@ -8,7 +8,7 @@ from penstock.core.model import Array, Signature, TensorSpec
 from penstock.schemas.datatype_mismatch import mismatch
 from penstock.schemas.datatypes import DTYPES
 from penstock.schemas.errors import ErrorCode, RequestError
-from penstock.schemas.oip import InferRequest, InputTensor
+from penstock.schemas.oip import InferRequest, InputTensor, Wanted
 
 
 @dataclass(slots=True)  # frozen, it would take three times as long to make
@@ -23,7 +23,7 @@ class BoundRequest:
 
     inputs: dict[str, Array]
     rows: int
-    outputs: tuple[str, ...] | None
+    outputs: Wanted
 
 
 def bind(request: InferRequest, signature: Signature) -> BoundRequest:

@@ -15,6 +15,8 @@ from penstock.schemas.errors import ErrorCode, RequestError
 from penstock.schemas.limits import Limits
 from penstock.schemas.tensors import Array
 
+Wanted = tuple[str, ...] | None  # names of the outputs that a request asks for; None is all
+
 
 @dataclass(slots=True)  # frozen, it would take three times as long to make
 class InputTensor:
@@ -43,7 +45,7 @@ class InferRequest:
 
     inputs: tuple[InputTensor, ...]
     id: str | None = None
-    outputs: tuple[str, ...] | None = None
+    outputs: Wanted = None
 
 
 def read_request(document: Any, limits: Limits) -> InferRequest:
@@ -62,7 +64,7 @@ def read_request(document: Any, limits: Limits) -> InferRequest:
     names = [tensor.name for tensor in read]
     if len(set(names)) != len(names):
         raise RequestError(ErrorCode.BAD_REQUEST, "an input is given twice")
-    return InferRequest(read, request_id, _read_outputs(document.get("outputs")))
+    return InferRequest(read, request_id, read_outputs(document.get("outputs")))
 
 
 def read_id(document: Any) -> str | None:
@@ -96,7 +98,15 @@ def _read_input(item: Any, limits: Limits) -> InputTensor:
     return InputTensor(name, datatype, data)
 
 
-def _read_outputs(outputs: Any) -> tuple[str, ...] | None:
+def read_outputs(outputs: Any) -> Wanted:
+    """Return the names of the outputs asked for, each once, in the order of their first mention.
+
+    Args:
+        outputs: the member as it was decoded; None where there is none.
+
+    Raises:
+        RequestError: BAD_REQUEST when it is no list of objects with names.
+    """
     if outputs is None or outputs == []:
         return None
     if not isinstance(outputs, list):

@@ -4,22 +4,19 @@ Source: kserve/open-inference-protocol, specification/protocol/inference_rest.md
 Object" and "Inference Response Errors". An error reply has the members id, code and retryable besides.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from typing import Any, Final
+from itertools import chain
+from typing import Any
 
 import numpy as np
 import orjson
 
-from penstock.schemas.datatypes import DTYPES, Datatype, datatype_of
+from penstock.schemas.datatypes import DTYPES, datatype_of
 from penstock.schemas.errors import RETRYABLE, ErrorCode, RequestError, ServiceError
-from penstock.schemas.tensors import Array, strings_to_json, tensor_from_json
-
-_NUMPY: Final = orjson.OPT_SERIALIZE_NUMPY
-_NOT_FINITE: Final = "the model answered NaN or infinity"
-_NO_STRING: Final = "the model answered a string that is not Unicode"
+from penstock.schemas.oip import Wanted
+from penstock.schemas.reply_columns import Column
+from penstock.schemas.tensors import Array, tensor_from_json
 
 
 def encode_error(error: RequestError, request_id: bytes | None) -> bytes:
@@ -50,13 +47,9 @@ class BatchEncoder:
         )
         self._arrays = {name: array if batched else array[np.newaxis] for name, array in outputs.items()}
         self._batched = batched
+        self._columns: dict[str, Column] = {}  # those that somebody has asked for
 
-    @cached_property
-    def _columns(self) -> "list[_Column]":
-        """The outputs as JSON text; nobody asks where all requests are raw."""
-        return [_Column(name, array, self._batched) for name, array in self._arrays.items()]
-
-    def encode(self, index: int, rows: int, request_id: bytes | None, wanted: tuple[str, ...] | None = None) -> bytes:
+    def encode(self, index: int, rows: int, request_id: bytes | None, wanted: Wanted = None) -> bytes:
         """Encode the reply of one request.
 
         Args:
@@ -68,19 +61,29 @@ class BatchEncoder:
         Raises:
             RequestError: BAD_OUTPUT where the rows are not finite, BAD_INPUT for an output the model has not.
         """
-        columns = self._columns
-        if wanted is not None:
-            columns = self._select(wanted)
-        parts = [column.row(index) if rows == 1 else column.rows(index, rows) for column in columns]
+        parts = [column.row(index) if rows == 1 else column.rows(index, rows) for column in self._select(wanted)]
         head = b"{" if request_id is None else b'{"id":%s,' % request_id
         return head + self._head + b",".join(parts) + b"]}"
 
-    def can_encode(self, start: int, stop: int) -> bool:
-        """Tell whether these rows of every output can be encoded."""
-        return all(column.bad is None or not column.bad[start:stop].any() for column in self._columns)
+    def can_encode(self, start: int, stop: int, wanted: Sequence[Wanted] | None = None) -> bool:
+        """Tell whether these rows of every output that one of the requests wants can be encoded.
 
-    def encode_rows(self, start: int, stop: int, ids: Sequence[bytes | None] | None) -> list[bytes]:
-        """Encode rows that are one request's each, with every output: the common case.
+        Args:
+            start: the first row.
+            stop: the row after the last one.
+            wanted: names of the outputs that each request wants; None where all want all.
+
+        Raises:
+            RequestError: BAD_INPUT for an output the model has not.
+        """
+        kinds = {None} if wanted is None else set(wanted)
+        names = None if None in kinds else tuple(dict.fromkeys(chain.from_iterable(filter(None, kinds))))
+        return all(column.bad is None or not column.bad[start:stop].any() for column in self._select(names))
+
+    def encode_rows(
+        self, start: int, stop: int, ids: Sequence[bytes | None] | None, wanted: Sequence[Wanted] | None = None
+    ) -> list[bytes]:
+        """Encode rows that are one request's each: the common case.
 
         Only where they `can_encode`.
 
@@ -88,11 +91,27 @@ class BatchEncoder:
             start: the first row.
             stop: the row after the last one.
             ids: the JSON text of each request's id; None where none has any.
+            wanted: names of the outputs that each request wants; None where all want all.
         """
-        # One formatting a row, from a template of what they share.
-        columns = b"]},".join(column.one.replace(b"%", b"%%") + b"%b" for column in self._columns)
-        tail = self._head.replace(b"%", b"%%") + columns + b"]}]}"
-        cells = [column.cells[start:stop] for column in self._columns]
+        if wanted is None or wanted.count(wanted[0]) == len(wanted):
+            columns = self._select(None if wanted is None else wanted[0])
+            return self._fill(columns, [column.cells[start:stop] for column in columns], ids)
+        kinds: dict[Wanted, list[int]] = {}
+        for at, each in enumerate(wanted):
+            kinds.setdefault(each, []).append(at)
+        values = [b""] * len(wanted)
+        for each, places in kinds.items():
+            columns = self._select(each)
+            cells = [[column.cells[start + at] for at in places] for column in columns]
+            filled = self._fill(columns, cells, ids and [ids[at] for at in places])
+            for at, value in zip(places, filled, strict=True):
+                values[at] = value
+        return values
+
+    def _fill(self, columns: list[Column], cells: list[list[bytes]], ids: Sequence[bytes | None] | None) -> list[bytes]:
+        """Encode requests that want the same columns: one formatting each, from a template of what they share."""
+        heads = b"]},".join(column.one.replace(b"%", b"%%") + b"%b" for column in columns)
+        tail = self._head.replace(b"%", b"%%") + heads + b"]}]}"
         if ids is None:
             return list(map((b"{" + tail).__mod__, zip(*cells, strict=True)))
         if None in ids:
@@ -127,78 +146,15 @@ class BatchEncoder:
             raise RequestError(ErrorCode.UNSUPPORTED, f"output {name!r} holds strings and has no raw form; send JSON")
         return array.astype(DTYPES[datatype_of(array.dtype)], copy=False)
 
-    def _select(self, wanted: tuple[str, ...]) -> "list[_Column]":
-        by_name = {column.name: column for column in self._columns}
-        missing = [name for name in wanted if name not in by_name]
-        if missing:
-            raise RequestError(ErrorCode.BAD_INPUT, f"the model has no output {missing[0]!r}")
-        return [by_name[name] for name in wanted]
-
-
-@lru_cache(maxsize=1024)
-def _column_text(name: str, datatype: Datatype, shape: tuple[int, ...], batched: bool) -> tuple[bytes, bytes, bytes]:
-    """Return what stands before the number of rows, what follows it, and both with one row."""
-    head = b'{"name":%s,"datatype":"%s","shape":[' % (orjson.dumps(name), datatype.encode())
-    dims = b",".join(b"%d" % dim for dim in shape)
-    after = (b"," if dims and batched else b"") + dims + b'],"data":['
-    return head, after, head + (b"1" if batched else b"") + after
-
-
-class _Column:
-    """One output of a batch as JSON text, cut into rows."""
-
-    def __init__(self, name: str, array: Array, batched: bool) -> None:
-        self.name = name
-        datatype = datatype_of(array.dtype)
-        self._head, self._dims, self.one = _column_text(name, datatype, array.shape[1:], batched)
-        self.cells, self.bad = _strings(array) if datatype == "BYTES" else (_numbers(array), _not_finite_rows(array))
-        self._why = _NO_STRING if datatype == "BYTES" else _NOT_FINITE
-
-    def row(self, index: int) -> bytes:
-        if self.bad is not None and self.bad[index]:
-            raise RequestError(ErrorCode.BAD_OUTPUT, self._why)
-        return self.one + self.cells[index] + b"]}"
-
-    def rows(self, index: int, rows: int) -> bytes:
-        if self.bad is not None and self.bad[index : index + rows].any():
-            raise RequestError(ErrorCode.BAD_OUTPUT, self._why)
-        # Rows without elements have no commas between them either.
-        cells = b",".join(self.cells[index : index + rows]) if self.cells[index] else b""
-        return b"%s%d%s%s]}" % (self._head, rows, self._dims, cells)
-
-
-def _not_finite_rows(array: Array) -> Array | None:
-    if array.dtype.kind != "f":
-        return None
-    finite = np.isfinite(array)
-    if finite.all():
-        return None
-    return np.logical_not(finite.reshape(len(array), -1).all(axis=1))
-
-
-def _strings(array: Array) -> tuple[list[bytes], Array | None]:
-    """Return each row's strings as JSON text without brackets, and which rows have none."""
-    cells: list[bytes] = []
-    bad = np.zeros(len(array), dtype=bool)
-    for index, row in enumerate(array.reshape(len(array), -1).tolist()):
-        try:
-            cells.append(strings_to_json(row)[1:-1])
-        except RequestError:
-            cells.append(b"")
-            bad[index] = True
-    return cells, bad if bad.any() else None
-
-
-def _numbers(array: Array) -> list[bytes]:
-    """Return each row's numbers as JSON text without brackets."""
-    native = np.ascontiguousarray(array)
-    if not native.dtype.isnative:
-        native = native.astype(native.dtype.newbyteorder("="))
-    if math.prod(native.shape[1:]) == 1:
-        return orjson.dumps(native.reshape(-1), option=_NUMPY)[1:-1].split(b",")
-    if native.size == 0:
-        return [b""] * len(array)
-    return orjson.dumps(native.reshape(len(array), -1), option=_NUMPY)[2:-2].split(b"],[")
+    def _select(self, wanted: Wanted) -> list[Column]:
+        """Return outputs as JSON text, made when they are first asked for."""
+        names = tuple(self._arrays) if wanted is None else wanted
+        for name in names:
+            if name not in self._arrays:
+                raise RequestError(ErrorCode.BAD_INPUT, f"the model has no output {name!r}")
+            if name not in self._columns:
+                self._columns[name] = Column(name, self._arrays[name], self._batched)
+        return [self._columns[name] for name in names]
 
 
 @dataclass(frozen=True, slots=True)

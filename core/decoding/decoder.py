@@ -11,10 +11,10 @@ with orjson alone and with simdjson; a loop by hand with orjson and numpy took 3
     one row, in any spelling              2.6    1.5    8 rows                       17      8
     one of 512 wrong                      7.7    7.7    8 rows, nested               26     15
     a new member in each request          8.0    7.7    784 numbers                  46     19
-    with `outputs`                         43     43    a number and a string       1.8    1.5
+    a number and a string                 1.8    1.5
 
-What is fast: any order of members, any spaces, an id in plain text at any place, several inputs, several rows, and data
-nested as the shape says. What is not: a request with `outputs`, base64, an id with escapes, members beside id, rows and
+What is fast: any order of members, any spaces, an id in plain text at any place, outputs named, several inputs, several
+rows, and data nested as the shape says. What is not: base64, an id with escapes, members beside id, rows and
 data that change from request to request (as above when there is one input of flat numbers), and all requests of models
 that are not batched or have free dimensions. A step of less than 8 KiB is read one by one: it takes about 50 us and
 6 us for each request.
@@ -150,8 +150,7 @@ class RequestDecoder:
 
     def _read_general(self, gathering: Gathering, place: int, value: bytes) -> None:
         decoded = self._general.read(value)
-        common = decoded.bound is not None and decoded.bound.outputs is None
-        gathering.add_single(place, decoded, common=common)
+        gathering.add_single(place, decoded, common=decoded.bound is not None)
 
     def _convert(self, gathering: Gathering, flat: list[FlatRequest]) -> None:
         """Convert what was read flat, together if that goes."""

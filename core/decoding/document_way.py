@@ -14,7 +14,9 @@ import orjson
 from penstock.core.decoding.layout import Block
 from penstock.core.model import Array, Signature
 from penstock.schemas.datatypes import DTYPES
+from penstock.schemas.errors import RequestError
 from penstock.schemas.limits import Limits
+from penstock.schemas.oip import Wanted, read_outputs
 
 
 class FlatRequest(NamedTuple):
@@ -26,6 +28,7 @@ class FlatRequest(NamedTuple):
         id: the JSON text of its id, or None.
         rows: of its input.
         numbers: whole numbers and doubles, as many as the shape says.
+        outputs: names of the outputs wanted.
     """
 
     place: int
@@ -33,6 +36,7 @@ class FlatRequest(NamedTuple):
     id: bytes | None
     rows: int
     numbers: list[float]
+    outputs: Wanted
 
 
 class DocumentWay:
@@ -50,6 +54,7 @@ class DocumentWay:
             return
         self._limits = limits
         self._names = (self._spec.name, "")
+        self._outputs = {spec.name for spec in signature.outputs}
         self._size = math.prod(self._spec.shape)
         self._row_shape = list(self._spec.shape)
         self._dtype = DTYPES[self._spec.datatype]
@@ -66,6 +71,7 @@ class DocumentWay:
             request_id = document.get("id")
             (tensor,) = document["inputs"]
             numbers, (rows, *row_shape) = tensor["data"], tensor["shape"]
+            wanted = read_outputs(document.get("outputs"))
             if (
                 tensor["name"] in self._names
                 and tensor["datatype"] == self._spec.datatype
@@ -76,11 +82,11 @@ class DocumentWay:
                 and 0 < rows <= self._most_rows
                 and len(numbers) == rows * self._size
                 and (request_id is None or type(request_id) is str)
-                and "outputs" not in document
+                and (wanted is None or self._outputs.issuperset(wanted))
                 and "parameters" not in tensor
             ):
-                return FlatRequest(place, value, _json(request_id), rows, numbers)
-        except (KeyError, TypeError, ValueError, AttributeError):
+                return FlatRequest(place, value, _json(request_id), rows, numbers, wanted)
+        except (KeyError, TypeError, ValueError, AttributeError, RequestError):
             pass
         return None
 
@@ -93,9 +99,9 @@ class DocumentWay:
         column = self._floats(numbers) if self._dtype.kind == "f" else self._integers(numbers)
         if column is None:
             return None
-        return Block(
-            [request.id for request in requests], rows, {self._spec.name: column.reshape(-1, *self._spec.shape)}
-        )
+        outputs = [request.outputs for request in requests] if any(request.outputs for request in requests) else None
+        columns = {self._spec.name: column.reshape(-1, *self._spec.shape)}
+        return Block([request.id for request in requests], rows, columns, outputs)
 
     def _floats(self, numbers: list[float]) -> Array | None:
         found = np.fromiter(numbers, np.float64, len(numbers))

@@ -14,6 +14,7 @@ from typing import Final, Literal, NamedTuple
 from penstock.core.decoding.elements import Elements, flat_lines, nested_lines
 from penstock.core.decoding.hole_text import Texts, cut_long, cut_short, ids_in, join_lists, rows_in
 from penstock.core.model import Array, Signature, TensorSpec
+from penstock.schemas.oip import Wanted
 
 _LONG: Final = 4096  # bytes; a view of so much is made sooner than a copy
 
@@ -25,11 +26,13 @@ class Block(NamedTuple):
         ids: the JSON text of each request's id, or None.
         rows: of each request.
         columns: input name -> the rows of all of them.
+        outputs: names of the outputs that each request wants; None where all want all.
     """
 
     ids: list[bytes | None]
     rows: list[int]
     columns: dict[str, Array]
+    outputs: list[Wanted] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +84,20 @@ class Layout:
         holes: one less than the literals.
         signature: of the model.
         max_elements: of one tensor.
+        wanted: names of the outputs that the literals ask for.
     """
 
     def __init__(
-        self, literals: Sequence[bytes], holes: Sequence[Hole], signature: Signature, max_elements: int
+        self,
+        literals: Sequence[bytes],
+        holes: Sequence[Hole],
+        signature: Signature,
+        max_elements: int,
+        wanted: Wanted = None,
     ) -> None:
         self.literals = tuple(literals)
         self.holes = tuple(holes)
+        self._wanted = wanted
         self._signature = signature
         # What stands before the elements of the first input.
         self._lead = next(
@@ -135,7 +145,8 @@ class Layout:
                 columns[hole.spec.name] = column
         if ids is None:
             return None
-        return Block(ids, rows, {spec.name: columns[spec.name] for spec in self._signature.inputs})
+        outputs: list[Wanted] | None = None if self._wanted is None else [self._wanted] * len(values)
+        return Block(ids, rows, {spec.name: columns[spec.name] for spec in self._signature.inputs}, outputs)
 
     def _cut(self, values: Sequence[bytes]) -> list[tuple[bytes, Texts, bytes]] | None:
         """Return what is in each hole: what still stands before each text, the texts, what still stands after."""

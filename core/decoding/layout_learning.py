@@ -20,6 +20,7 @@ from penstock.core.decoding.layout import Hole, Layout
 from penstock.core.decoding.number_parser import NumberParser
 from penstock.core.model import Array, Signature, TensorSpec
 from penstock.schemas.datatypes import DTYPES
+from penstock.schemas.oip import Wanted
 
 _MOST_LITERALS: Final = 4096  # bytes; a layout stays as long as the decoder
 _ID: Final = re.compile(rb'"id"\s*:\s*"([^"\\]*)"')
@@ -65,8 +66,9 @@ class LayoutLearner:
             None when it has none, or none that is worth keeping.
         """
         decoded = self._general.read(value)
-        if decoded.bound is None or decoded.bound.outputs is not None:
+        if decoded.bound is None:
             return None
+        wanted = decoded.bound.outputs
         spans = self._spans(value, decoded, decoded.bound.rows)
         if spans is None:
             return None
@@ -77,9 +79,9 @@ class LayoutLearner:
             return None
         several = any(hole.kind == "rows" for hole in holes)
         for rows in (1, 2) if several else (1,):
-            if not all(self._means_what_is_filled_in(literals, holes, rows, shift) for shift in (0, 1)):
+            if not all(self._means_what_is_filled_in(literals, holes, rows, shift, wanted) for shift in (0, 1)):
                 return None
-        return Layout(literals, holes, self._signature, self._max_elements)
+        return Layout(literals, holes, self._signature, self._max_elements, wanted)
 
     def _spans(self, value: bytes, decoded: Decoded, rows: int) -> list[_Span] | None:
         """Find the holes, in order; None where one is not to be found, or more than one might be it."""
@@ -117,7 +119,9 @@ class LayoutLearner:
         hole = Hole("data", spec, self._elements[spec.name], depth > 1, breaks)
         return _Span(start + opening, start + opening + len(inside), hole)
 
-    def _means_what_is_filled_in(self, literals: list[bytes], holes: list[Hole], rows: int, shift: int) -> bool:
+    def _means_what_is_filled_in(
+        self, literals: list[bytes], holes: list[Hole], rows: int, shift: int, wanted: Wanted
+    ) -> bool:
         """Fill the holes and tell whether the general way reads what was put into them."""
         value, has_id = literals[0], False
         expected: dict[str, Array] = {}
@@ -135,7 +139,7 @@ class LayoutLearner:
         found = self._general.read(value)
         return (
             found.bound is not None
-            and found.bound.outputs is None
+            and found.bound.outputs == wanted
             and found.id == (b'"%d"' % shift if has_id else None)
             and all(np.array_equal(found.bound.inputs[name], array) for name, array in expected.items())
         )

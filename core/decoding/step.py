@@ -8,6 +8,7 @@ import numpy as np
 from penstock.core.decoding.general_way import Decoded
 from penstock.core.decoding.layout import Block
 from penstock.core.model import Array
+from penstock.schemas.oip import Wanted
 
 # Enough that what a call of numpy costs is spread thin; few enough not to hold up the event loop.
 STEP: Final = 512
@@ -23,15 +24,18 @@ class DecodedStep:
         columns: input name -> the rows of all common requests one after another, in the model's dtype, shape
             [rows, *row]; empty when there are none. Read-only where it lies in a record's own memory.
         rows: rows of each value in order, meaningless at the places of `odd`; None when each has one.
+        outputs: names of the outputs that each common request wants, in the order of the values; None where nobody
+            names any. Meaningless at the places of `odd`.
     """
 
-    __slots__ = ("columns", "ids", "odd", "rows")
+    __slots__ = ("columns", "ids", "odd", "outputs", "rows")
 
     def __init__(self) -> None:
         self.ids: list[bytes | None] = []
         self.odd: dict[int, Decoded] = {}
         self.columns: dict[str, Array] = {}
         self.rows: list[int] | None = None
+        self.outputs: list[Wanted] | None = None
 
 
 class Gathering:
@@ -75,7 +79,9 @@ class Gathering:
     def _concatenate(blocks: list[Block], step: DecodedStep) -> None:
         """Write blocks that are in order one after another."""
         step.ids, step.columns, rows = blocks[0].ids, blocks[0].columns, blocks[0].rows
+        step.outputs = blocks[0].outputs
         if len(blocks) > 1:
+            step.outputs = list(chain.from_iterable(map(_wanted, blocks))) if _any_named(blocks) else None
             step.ids = list(chain.from_iterable(block.ids for block in blocks))
             step.columns = {name: np.concatenate([block.columns[name] for block in blocks]) for name in step.columns}
             rows = list(chain.from_iterable(block.rows for block in blocks))
@@ -84,11 +90,15 @@ class Gathering:
     def _scatter(self, blocks: list[tuple[list[int], Block]], step: DecodedStep) -> None:
         """Write each block's rows where its requests are."""
         step.ids = [None] * self._count
+        named = step.outputs = [None] * self._count if _any_named([block for _, block in blocks]) else None
         rows = np.zeros(self._count, np.intp)
         for places, block in blocks:
             rows[places] = block.rows
             for place, request_id in zip(places, block.ids, strict=True):
                 step.ids[place] = request_id
+            if named is not None:
+                for place, wanted in zip(places, _wanted(block), strict=True):
+                    named[place] = wanted
         ends = rows.cumsum()
         whole = {
             name: np.empty((ends[-1], *column.shape[1:]), column.dtype) for name, column in blocks[0][1].columns.items()
@@ -108,4 +118,14 @@ def _joined(singles: list[tuple[int, Decoded]]) -> tuple[list[int], Block]:
     bounds = [decoded.bound for _, decoded in singles if decoded.bound is not None]
     rows = [bound.rows for bound in bounds]
     columns = {name: np.concatenate([bound.inputs[name] for bound in bounds]) for name in bounds[0].inputs}
-    return [place for place, _ in singles], Block([decoded.id for _, decoded in singles], rows, columns)
+    outputs = [bound.outputs for bound in bounds] if any(bound.outputs for bound in bounds) else None
+    return [place for place, _ in singles], Block([decoded.id for _, decoded in singles], rows, columns, outputs)
+
+
+def _any_named(blocks: list[Block]) -> bool:
+    return any(block.outputs is not None for block in blocks)
+
+
+def _wanted(block: Block) -> list[Wanted]:
+    """Return what each request of a block wants."""
+    return [None] * len(block.ids) if block.outputs is None else block.outputs

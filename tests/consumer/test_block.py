@@ -22,7 +22,8 @@ from penstock.schemas.envelope import Envelope
 from penstock.transport.parcels import Parcel
 from penstock.transport.record_batch import RecordBatch
 
-MODEL = CallableModel("iris", "2", dict, Signature((TensorSpec("x", "FP32", ()),), (TensorSpec("y", "FP32", ()),)))
+OUTPUTS = (TensorSpec("y", "FP32", ()), TensorSpec("z", "INT64", (2,)))
+MODEL = CallableModel("iris", "2", dict, Signature((TensorSpec("x", "FP32", ()),), OUTPUTS))
 REPLIES: Route = ("replies", 1)
 
 
@@ -82,6 +83,9 @@ def blocks(draw: st.DrawFn) -> RequestBlock:
     if draw(st.booleans()):
         columns["ids"] = each(st.sampled_from([None, b'"a%d"', b'"\xc3\xbc"']))
     if draw(st.booleans()):
+        asked = st.sampled_from([None, ("y",), ("z", "y"), ("y", "z")])
+        columns["outputs"] = each(st.just(draw(asked))) if draw(st.booleans()) else each(asked)
+    if draw(st.booleans()):
         columns["echoes"] = each(st.binary(max_size=300))
         columns["echo_name"] = "penstock-id"
     if draw(st.booleans()):
@@ -89,13 +93,18 @@ def blocks(draw: st.DrawFn) -> RequestBlock:
     return block_of(offsets, draw(st.integers(0, 10_000)), **columns)
 
 
-@given(blocks(), st.booleans(), st.sampled_from([10_000, 130]))
-def test_a_block_is_answered_as_its_requests_are_one_by_one(block: RequestBlock, finite: bool, most: int) -> None:
+@given(blocks(), st.booleans(), st.booleans(), st.sampled_from([10_000, 130]))
+def test_a_block_is_answered_as_its_requests_are_one_by_one(
+    block: RequestBlock, finite: bool, complete: bool, most: int
+) -> None:
     rows = block.held_rows
     numbers = np.arange(rows, dtype=np.float32)
     if not finite:
         numbers[rows // 2] = np.nan
-    inference = Inference(MODEL, {"y": numbers}, None, 0.0, 0.0)
+    outputs: dict[str, Any] = {"y": numbers}
+    if complete:
+        outputs["z"] = np.arange(2 * rows).reshape(rows, 2)
+    inference = Inference(MODEL, outputs, None, 0.0, 0.0)
     one_by_one = read(answered(list(block), inference, rows, most))
     assert read(answered(block, inference, rows, most)) == one_by_one
 
@@ -121,6 +130,7 @@ def test_the_parts_of_a_block_make_the_whole(block: RequestBlock, data: st.DataO
     for one, other in zip(both, block, strict=True):
         assert one.record is other.record
         assert (one.id, one.echo, one.route, one.rows) == (other.id, other.echo, other.route, other.rows)
+        assert one.outputs == other.outputs
 
 
 def test_the_block_that_follows_is_taken_in() -> None:

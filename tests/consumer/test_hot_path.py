@@ -45,6 +45,9 @@ SIGNATURE = Signature(
 ALLOCATING = ("BUILD_", "BINARY_OP", "BINARY_SLICE", "FORMAT_", "MAKE_FUNCTION")
 
 
+NAMING = JSON[:-1] + b',"outputs":[{"name":"scores"}]}'
+
+
 class KnownTopics(TopicDirectory):
     """A directory that never asks Kafka."""
 
@@ -96,6 +99,10 @@ def bare(count: int, first: int) -> bytes:
 def from_our_client(count: int, first: int) -> bytes:
     address = [("penstock-timeout-ms", b"30000"), ("penstock-reply-topic", b"mine"), ("penstock-model", b"m")]
     return fetch(first, [(b"k%d" % at, JSON % at, [("penstock-id", b"%d" % at), *address]) for at in range(count)])
+
+
+def naming_outputs(count: int, first: int) -> bytes:
+    return fetch(first, [(b"k%d" % at, NAMING % at, []) for at in range(count)])
 
 
 def raw(count: int, first: int) -> bytes:
@@ -192,6 +199,7 @@ KINDS: dict[Callable[[int, int], bytes], Cost] = {
     bare: Cost(calls=5, made=1, kept=6),
     # Its headers besides: five names and values, a correlation id to be repeated, and a deadline.
     from_our_client: Cost(calls=9, made=10, kept=19),
+    naming_outputs: Cost(calls=5, made=1, kept=6),
     raw: Cost(calls=6, made=4, kept=8),
 }
 SLACK = 0.25  # parts of a call: some are made once for a hundred requests, or when a number grows a digit

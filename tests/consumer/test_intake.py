@@ -148,6 +148,15 @@ def test_the_wanted_outputs_and_the_id_of_an_odd_request_are_kept() -> None:
     assert (chunk.requests[0].id, error_of(chunk.requests[0])) == (b'"i"', ErrorCode.BAD_INPUT)
 
 
+@pytest.mark.parametrize("bad", [[], [b"{"]], ids=["all good", "one bad"])
+def test_requests_that_name_outputs_stay_in_order_among_those_that_do_not(bad: list[bytes]) -> None:
+    asked: list[Any] = [[], [{"name": "y"}], None, [{"name": "y"}, {"name": "y"}]]
+    values = [*(json_of([at, at], outputs=each) for at, each in enumerate(asked)), *bad]
+    (chunk,), _ = taken(intake_of(), *(record(at, value) for at, value in enumerate(values)))
+    assert isinstance(chunk.requests, RequestBlock) == (not bad)
+    assert [request.outputs for request in chunk.requests][:4] == [None, ("y",), None, ("y",)]
+
+
 def test_free_dimensions_tell_families_apart() -> None:
     records = [record(at, json_of([at] * size), to("free")) for at, size in enumerate([3, 4, 3])]
     chunks, _ = taken(intake_of(), *records)

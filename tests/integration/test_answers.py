@@ -58,6 +58,31 @@ async def test_two_bad_requests_among_300_get_their_errors_and_the_others_their_
         assert headers_of(answers[number])["penstock-model"] == b"cancer@1"
 
 
+async def test_whoever_names_outputs_gets_those_and_its_neighbours_get_all(lane, inside_worker):
+    _, rows, _ = cancer()
+    async with inside_worker("cancer"):
+        await lane.send([(0, None, infer(rows[0].tolist(), name=""), ())])
+        (reply,) = await lane.read(enough=1)
+        both = {each["name"]: each["data"] for each in orjson.loads(reply.value)["outputs"]}
+        label, probabilities = both
+        asked = [[label, probabilities], [probabilities], [probabilities, label, probabilities]]
+        requests = []
+        for number in range(300):
+            document = orjson.loads(infer(rows[0].tolist(), name="", request_id=str(number)))
+            if number % 3:
+                document["outputs"] = [{"name": name} for name in asked[number % 3]]
+            requests.append((0, None, orjson.dumps(document), ()))
+        await lane.send(requests)
+        replies = await lane.read(enough=301)
+
+    answers = {body["id"]: body["outputs"] for body in (orjson.loads(each.value) for each in replies) if "id" in body}
+    assert len(answers) == 300
+    for number, outputs in answers.items():
+        assert [each["name"] for each in outputs] == list(dict.fromkeys(asked[int(number) % 3]))
+        for each in outputs:
+            assert np.allclose(each["data"], both[each["name"]], rtol=1e-5)
+
+
 async def test_probabilities_of_the_exported_model_are_those_of_its_outputs(lane, inside_worker):
     _, rows, classes = cancer()
     async with inside_worker("cancer"):

@@ -1,6 +1,7 @@
 """Replies: what the worker writes is what the protocol says, and what the client reads."""
 
 import math
+from collections.abc import Callable
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -88,6 +89,21 @@ def test_every_reply_of_a_batch_equals_the_naive_encoding(outputs: dict[str, Arr
         assert same(each, naive(outputs, slice(row, row + 1), ids[row]), outputs)
 
 
+@given(batches(), st.data())
+def test_rows_that_want_some_outputs_are_encoded_as_each_is_alone(
+    outputs: dict[str, Array], data: st.DataObject
+) -> None:
+    rows = len(next(iter(outputs.values())))
+    asked = st.none() | st.lists(st.sampled_from(list(outputs)), min_size=1, unique=True).map(tuple)
+    wanted = data.draw(st.lists(asked, min_size=rows, max_size=rows))
+    ids = data.draw(st.none() | st.lists(st.sampled_from([None, b'"a%d"']), min_size=rows, max_size=rows))
+    encoder = BatchEncoder("m", "1", outputs)
+    assert encoder.can_encode(0, rows, wanted)
+    alone = [encoder.encode(row, 1, None if ids is None else ids[row], wanted[row]) for row in range(rows)]
+    assert encoder.encode_rows(0, rows, ids, wanted) == alone
+    assert encoder.encode_rows(rows - 1, rows, ids and ids[-1:], wanted[-1:]) == alone[-1:]
+
+
 @given(batches())
 def test_the_client_reads_what_the_worker_wrote(outputs: dict[str, Array]) -> None:
     rows = len(next(iter(outputs.values())))
@@ -125,6 +141,9 @@ def test_rows_that_are_not_finite_fail_alone() -> None:
     with pytest.raises(RequestError):
         encoder.encode(0, 2, None)
     # Whoever wants another output gets it.
+    assert encoder.can_encode(0, 4, [("z",)] * 4)
+    assert not encoder.can_encode(1, 2, [("z", "y")])
+    assert not encoder.can_encode(0, 3, [("z",), None, ("z",)])
     assert orjson.loads(encoder.encode(1, 2, None, ("z",)))["outputs"][0]["data"] == [1, 2]
 
 
@@ -141,9 +160,15 @@ def test_wanted_outputs_come_in_the_order_asked_for() -> None:
     encoder = BatchEncoder("m", "1", {"a": np.arange(2), "b": np.arange(2), "c": np.arange(2)})
     body = orjson.loads(encoder.encode(1, 1, None, ("c", "a")))
     assert [output["name"] for output in body["outputs"]] == ["c", "a"]
-    with pytest.raises(RequestError) as caught:
-        encoder.encode(0, 1, None, ("a", "nope"))
-    assert caught.value.code is ErrorCode.BAD_INPUT
+    asks: list[Callable[[], object]] = [
+        lambda: encoder.encode(0, 1, None, ("a", "nope")),
+        lambda: encoder.can_encode(0, 2, [("a", "nope")] * 2),
+        lambda: encoder.encode_rows(0, 2, None, [("a", "nope"), None]),
+    ]
+    for ask in asks:
+        with pytest.raises(RequestError) as caught:
+            ask()
+        assert caught.value.code is ErrorCode.BAD_INPUT
 
 
 @given(st.sampled_from(NUMBERS), st.data())

@@ -58,6 +58,8 @@ class Spelling:
     id_first: bool
     space: str
     double: bool  # FP64 where the model wants FP32
+    outputs: list[str] | None  # names asked for
+    outputs_first: bool
 
 
 @st.composite
@@ -72,6 +74,8 @@ def spellings(draw: st.DrawFn, specs: tuple[TensorSpec, ...]) -> Spelling:
         draw(st.booleans()),
         draw(st.sampled_from(["", "", " ", "\n"])),
         draw(st.integers(0, 4)) == 0,
+        draw(st.sampled_from([None, None, [], ["y"], ["z", "y"], ["y", "z", "y"], ["nobody"]])),
+        draw(st.booleans()),
     )
 
 
@@ -90,8 +94,11 @@ def requests_of(draw: st.DrawFn, spelling: Spelling) -> bytes:
         tensor = {"name": spec.name, "shape": shape, "datatype": datatype, "data": data}
         tensors.append(Pairs([(member, tensor[member]) for member in order]))
     members: list[tuple[str, Any]] = [("inputs", tensors)]
+    if spelling.outputs is not None:
+        asked = ("outputs", [Pairs([("name", name)]) for name in spelling.outputs])
+        members.insert(0 if spelling.outputs_first else 1, asked)
     if spelling.has_id:
-        members.insert(0 if spelling.id_first else 1, ("id", draw(IDS)))
+        members.insert(0 if spelling.id_first else len(members), ("id", draw(IDS)))
     return written(Pairs(members), spelling.space, False).encode()
 
 

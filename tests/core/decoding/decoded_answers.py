@@ -27,6 +27,7 @@ def answers(step: DecodedStep, count: int) -> list[Answer]:
     """What a step says of each of its values."""
     assert len(step.ids) == count
     assert step.rows is None or len(step.rows) == count
+    assert step.outputs is None or len(step.outputs) == count
     found: list[Answer] = []
     start = 0
     for place in range(count):
@@ -35,7 +36,8 @@ def answers(step: DecodedStep, count: int) -> list[Answer]:
             continue
         rows = 1 if step.rows is None else step.rows[place]
         inputs = {name: column[start : start + rows] for name, column in step.columns.items()}
-        found.append((step.ids[place], held(inputs), None))
+        wanted = None if step.outputs is None else step.outputs[place]
+        found.append((step.ids[place], held(inputs), wanted))
         start += rows
     assert all(len(column) == start for column in step.columns.values())
     return found

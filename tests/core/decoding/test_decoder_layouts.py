@@ -20,7 +20,7 @@ from tests.core.decoding.alike_requests import SIGNATURES, damaged, requests_of,
 from tests.core.decoding.decoded_answers import PARSERS, answers, every_decoder, general_answers, of_decoded
 
 LIMITS = Limits(max_depth=10, max_elements=1000, max_bytes=4000)
-OUTPUTS = (TensorSpec("y", "FP32", ()),)
+OUTPUTS = (TensorSpec("y", "FP32", ()), TensorSpec("z", "INT64", ()))
 
 
 @settings(max_examples=80, deadline=None)
@@ -57,6 +57,9 @@ SPELLINGS: dict[str, tuple[tuple[TensorSpec, ...], bytes]] = {
     "exponents": ((X,), b'{"inputs":[{"name":"x","shape":[1,3],"datatype":"FP32","data":[1e2,-0.0,1E-2]}]}'),
     "rows": ((X,), orjson.dumps({"id": "r-1", "inputs": [ROWS]})),
     "nested": ((X,), orjson.dumps({"inputs": [{**ONE_ROW, "data": [[1.5, 2, 3]]}]})),
+    "outputs": ((X,), orjson.dumps({"id": "r-1", "inputs": [ONE_ROW], "outputs": [{"name": "z"}, {"name": "y"}]})),
+    "outputs first": ((X,), json.dumps({"outputs": [{"name": "y"}] * 2, "id": "r-1", "inputs": [ONE_ROW]}).encode()),
+    "no outputs": ((X,), orjson.dumps({"inputs": [ONE_ROW], "outputs": []})),
     "nested rows": ((X,), json.dumps({"inputs": [{**ROWS, "data": [[1.5, 2, 3], [4, 5, 6]]}]}).encode()),
     "nested deeper": (
         (TensorSpec("x", "INT8", (2, 2)),),
@@ -107,6 +110,16 @@ def test_two_senders_are_both_read_by_layouts() -> None:
     assert step.rows == [1, 2, 2, 1]
     assert step.columns["x"].tolist() == [[1.5, 2, 3], *[[1.5, 2, 3], [4, 5, 6]] * 2, [1.5, 2, 3]]
     assert step.ids == [b'"r-1"', None, None, b'"r-1"']
+
+
+def test_senders_that_name_outputs_stand_among_those_that_do_not() -> None:
+    one, other, third = (SPELLINGS[name][1] for name in ("compact", "outputs", "outputs first"))
+    decoder = RequestDecoder(Signature((X,), OUTPUTS), LIMITS, small_bytes=0)
+    decoder.decode([one, other, third] * 4)
+    with patch.object(GeneralWay, "read", side_effect=AssertionError("the general way")):
+        assert decoder.decode([one, other, third, other]).outputs == [None, ("z", "y"), ("y",), ("z", "y")]
+        assert decoder.decode([other, third]).outputs == [("z", "y"), ("y",)]
+        assert decoder.decode([one]).outputs is None
 
 
 def test_only_the_few_beside_a_bad_request_are_read_again() -> None:
