@@ -6,7 +6,7 @@ from penstock.consumer.block import RequestBlock
 from penstock.consumer.pending import PendingRequest
 from penstock.core.chunk import BatchKey, Chunk
 from penstock.core.decoding.decoder import Decoded, DecodedStep
-from penstock.core.model import Model
+from penstock.core.model import Array, Model
 
 RequestChunk = Chunk[PendingRequest]
 
@@ -44,15 +44,19 @@ class _Assembly:
     """Collects the chunks of one step for one model."""
 
     def __init__(self, model: Model, version: str | None, step: DecodedStep, now: float) -> None:
-        signature = model.signature
-        self._key = BatchKey(model.name, version, (), signature.max_rows, signature.batched)
-        # Rows in the columns have one shape: that of the signature, or the one that all of them happen to have.
-        shapes = tuple(array.shape[1:] for array in step.columns.values())
-        self._common_key = self._key._replace(family=shapes)
+        self._model = model
+        self._version = version
+        # Rows in the columns have one shape: that of the signature.
+        self._common_key = self._key_of(step.columns)
         self._step = step
         self._used = 0  # rows of the columns handed out
         self._now = now
         self.chunks: list[RequestChunk] = []
+
+    def _key_of(self, inputs: dict[str, Array]) -> BatchKey:
+        signature = self._model.signature
+        family = tuple([array.shape[1:] for array in inputs.values()]) if signature.batched else ()
+        return BatchKey(self._model.name, self._version, family, signature.max_rows, signature.batched)
 
     def add_block(self, block: RequestBlock, places: range) -> None:
         """Add a block whose rows are the next ones of the columns."""
@@ -103,15 +107,14 @@ class _Assembly:
         start, stop = self._used, self._used + rows
         self._used = stop
         inputs = {name: array[start:stop] for name, array in self._step.columns.items()} if rows else {}
-        key = self._common_key if rows else self._key
+        key = self._common_key if rows else self._key_of({})
         self._add(Chunk(key, requests, inputs, rows, self._now, uniform=uniform, counts=counts))
 
     def _add_alone(self, request: PendingRequest, odd: Decoded) -> None:
         bound = odd.bound
         if bound is not None:
             request.rows, request.outputs = bound.rows, bound.outputs
-            family = tuple(array.shape[1:] for array in bound.inputs.values()) if self._key.batched else ()
-            key = self._key._replace(family=family)
+            key = self._key_of(bound.inputs)
             self._add(Chunk(key, [request], bound.inputs, bound.rows, self._now, uniform=bound.rows == 1))
 
     def _add(self, chunk: RequestChunk) -> None:

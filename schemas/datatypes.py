@@ -55,7 +55,7 @@ def datatype_of(dtype: DTypeLike) -> Datatype:
     resolved = np.dtype(dtype)
     if resolved.kind in "USO":
         return "BYTES"
-    try:
-        return _DATATYPES[resolved.newbyteorder("<")]
-    except KeyError:
-        raise TypeError(f"no Open Inference Protocol datatype for numpy dtype {resolved}") from None
+    datatype = _DATATYPES.get(resolved) or _DATATYPES.get(resolved.newbyteorder("<"))
+    if datatype is None:
+        raise TypeError(f"no Open Inference Protocol datatype for numpy dtype {resolved}")
+    return datatype

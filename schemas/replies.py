@@ -6,6 +6,7 @@ Object" and "Inference Response Errors". An error reply has the members id, code
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 
@@ -41,10 +42,7 @@ class BatchEncoder:
     """
 
     def __init__(self, model: str, version: str, outputs: Mapping[str, Array], *, batched: bool = True) -> None:
-        self._head = b'"model_name":%s,"model_version":%s,"outputs":[' % (
-            orjson.dumps(model),
-            orjson.dumps(version),
-        )
+        self._head = _head(model, version)
         self._arrays = {name: array if batched else array[np.newaxis] for name, array in outputs.items()}
         self._batched = batched
         self._columns: dict[str, Column] = {}  # those that somebody has asked for
@@ -110,8 +108,7 @@ class BatchEncoder:
 
     def _fill(self, columns: list[Column], cells: list[list[bytes]], ids: Sequence[bytes | None] | None) -> list[bytes]:
         """Encode requests that want the same columns: one formatting each, from a template of what they share."""
-        heads = b"]},".join(column.one.replace(b"%", b"%%") + b"%b" for column in columns)
-        tail = self._head.replace(b"%", b"%%") + heads + b"]}]}"
+        tail = _template(self._head, *[column.one for column in columns])
         if ids is None:
             return list(map((b"{" + tail).__mod__, zip(*cells, strict=True)))
         if None in ids:
@@ -155,6 +152,17 @@ class BatchEncoder:
             if name not in self._columns:
                 self._columns[name] = Column(name, self._arrays[name], self._batched)
         return [self._columns[name] for name in names]
+
+
+@lru_cache(maxsize=64)
+def _head(model: str, version: str) -> bytes:
+    return b'"model_name":%s,"model_version":%s,"outputs":[' % (orjson.dumps(model), orjson.dumps(version))
+
+
+@lru_cache(maxsize=1024)
+def _template(head: bytes, *columns: bytes) -> bytes:
+    """Return a reply of one row, from behind its id, with a hole for the elements of each column."""
+    return head.replace(b"%", b"%%") + b"]},".join(one.replace(b"%", b"%%") + b"%b" for one in columns) + b"]}]}"
 
 
 @dataclass(frozen=True, slots=True)

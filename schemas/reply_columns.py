@@ -1,6 +1,5 @@
 """The outputs of a batch as JSON text: each is dumped once for the whole batch, and cut at the borders of its rows."""
 
-import math
 from functools import lru_cache
 from typing import Final
 
@@ -42,7 +41,7 @@ class Column:
     def __init__(self, name: str, array: Array, batched: bool) -> None:
         datatype = datatype_of(array.dtype)
         self._head, self._dims, self.one = _column_text(name, datatype, array.shape[1:], batched)
-        self.cells, self.bad = _strings(array) if datatype == "BYTES" else (_numbers(array), _not_finite_rows(array))
+        self.cells, self.bad = _strings(array) if datatype == "BYTES" else _numbers(array)
         self._why = _NO_STRING if datatype == "BYTES" else _NOT_FINITE
 
     def row(self, index: int) -> bytes:
@@ -68,15 +67,6 @@ class Column:
         return b"%s%d%s%s]}" % (self._head, rows, self._dims, cells)
 
 
-def _not_finite_rows(array: Array) -> Array | None:
-    if array.dtype.kind != "f":
-        return None
-    finite = np.isfinite(array)
-    if finite.all():
-        return None
-    return np.logical_not(finite.reshape(len(array), -1).all(axis=1))
-
-
 def _strings(array: Array) -> tuple[list[bytes], Array | None]:
     """Return each row's strings as JSON text without brackets, and which rows have none."""
     cells: list[bytes] = []
@@ -90,13 +80,17 @@ def _strings(array: Array) -> tuple[list[bytes], Array | None]:
     return cells, bad if bad.any() else None
 
 
-def _numbers(array: Array) -> list[bytes]:
-    """Return each row's numbers as JSON text without brackets."""
-    native = np.ascontiguousarray(array)
-    if not native.dtype.isnative:
-        native = native.astype(native.dtype.newbyteorder("="))
-    if math.prod(native.shape[1:]) == 1:
-        return orjson.dumps(native.reshape(-1), option=_NUMPY)[1:-1].split(b",")
+def _numbers(array: Array) -> tuple[list[bytes], Array | None]:
+    """Return each row's numbers as JSON text without brackets, and which rows are not finite."""
+    native = array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
     if native.size == 0:
-        return [b""] * len(array)
-    return orjson.dumps(native.reshape(len(array), -1), option=_NUMPY)[2:-2].split(b"],[")
+        return [b""] * len(array), None
+    flat = np.ascontiguousarray(native).reshape(len(array), -1)
+    if flat.shape[1] == 1:
+        text = orjson.dumps(flat.reshape(-1), option=_NUMPY)
+        cells = text[1:-1].split(b",")
+    else:
+        text = orjson.dumps(flat, option=_NUMPY)
+        cells = text[2:-2].split(b"],[")
+    # orjson writes null for NaN and infinity, and no number has an n.
+    return cells, ~np.isfinite(flat).all(axis=1) if b"n" in text else None

@@ -9,7 +9,8 @@ zig-zag encoded as in Protocol Buffers. The length of a record stands before it 
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, Protocol, Self, cast, overload
+from functools import lru_cache
+from typing import Any, Final, NamedTuple, Protocol, Self, overload
 
 from penstock.schemas.headers import Header
 
@@ -115,63 +116,62 @@ class RecordColumns:
 
     def encode(self, first: int, before: bytes) -> list[bytes]:
         """Encode each without its length."""
-        template = _Template(before)
-        template.add(b"%b", map(number, range(first, first + len(self.values))))
-        template.add(b"%b%b", *_sizes_and(self.keys))
-        template.add(b"%b%b", *_sizes_and(self.values))
-        template.add_text(number(len(self.own) + len(self.shared)))
+        # A text with holes, and what goes into them: a column a hole.
+        text = [_escaped(before), b"%b" * 5, _escaped(number(len(self.own) + len(self.shared)))]
+        columns: list[Iterable[object]] = [map(number, range(first, first + len(self.values)))]
+        columns += _sizes_and(self.keys)
+        columns += _sizes_and(self.values)
         for header in self.own:
-            template.add_header(header)
-        template.add_text(_headers(self.shared))
-        return template.fill()
+            holes, filling = _own(header)
+            text.append(holes)
+            columns += filling
+        text.append(_escaped_headers(tuple(self.shared)))
+        return list(map(b"".join(text).__mod__, zip(*columns, strict=True)))
 
 
-class _Template:
-    """Text with holes, and what goes into them: a column a hole."""
-
-    def __init__(self, text: bytes) -> None:
-        self._text = bytearray()
-        self._columns: list[Iterable[object]] = []
-        self.add_text(text)
-
-    def add_text(self, text: bytes) -> None:
-        self._text += text.replace(b"%", b"%%")
-
-    def add(self, holes: bytes, *columns: Iterable[object]) -> None:
-        self._text += holes
-        self._columns += columns
-
-    def add_header(self, header: OwnHeader) -> None:
-        name, column, prefix = header
-        self.add_text(_sized(name.encode()))
-        if isinstance(column[0], bytes):
-            texts = cast("Sequence[bytes]", column)
-            self.add(b"%b%b", *_sizes_and([prefix + each for each in texts] if prefix else texts))
-            return
-        numbers = cast("Sequence[int]", column)
-        lengths = [len(prefix) + len(str(each)) for each in (min(numbers), max(numbers))]
-        if lengths[0] == lengths[1]:
-            self.add_text(number(lengths[0]) + prefix)
-        else:
-            self.add(b"%b", [number(len(prefix) + len(str(each))) for each in numbers])
-            self.add_text(prefix)
-        self.add(b"%d", numbers)
-
-    def fill(self) -> list[bytes]:
-        return list(map(bytes(self._text).__mod__, zip(*self._columns, strict=True)))
+def _own(header: OwnHeader) -> tuple[bytes, Sequence[Iterable[object]]]:
+    """Return a header as text with holes, and what goes into them."""
+    name, column, prefix = header
+    text = _escaped(_name(name))
+    if isinstance(column[0], bytes):
+        texts: Any = column
+        return text + b"%b%b", _sizes_and([prefix + each for each in texts] if prefix else texts)
+    numbers: Any = column
+    lengths = [len(prefix) + len(str(each)) for each in (min(numbers), max(numbers))]
+    if lengths[0] == lengths[1]:
+        return text + _escaped(number(lengths[0]) + prefix) + b"%d", [numbers]
+    sizes = [number(len(prefix) + len(str(each))) for each in numbers]
+    return text + b"%b" + _escaped(prefix) + b"%d", [sizes, numbers]
 
 
 def _sizes_and(column: Sequence[bytes | None]) -> tuple[Iterable[bytes], Sequence[bytes]]:
     """Return what stands before each, and each."""
+    texts: Any = column
     try:
-        sizes = list(map(len, cast("Sequence[bytes]", column)))
+        sizes = list(map(len, texts))
     except TypeError:  # quicker than to look for None first
         return [_NULL if each is None else number(len(each)) for each in column], [each or b"" for each in column]
-    return map(number, sizes), cast("Sequence[bytes]", column)
+    return map(number, sizes), texts
+
+
+@lru_cache(maxsize=256)  # most headers have one of a few names
+def _name(name: str) -> bytes:
+    return _sized(name.encode())
+
+
+# A worker's replies share few headers: one set for each model that serves.
+@lru_cache(maxsize=64)
+def _escaped_headers(headers: tuple[Header, ...]) -> bytes:
+    return _escaped(_headers(headers))
+
+
+def _escaped(text: bytes) -> bytes:
+    """Return text as a template holds it."""
+    return text.replace(b"%", b"%%")
 
 
 def _headers(headers: Sequence[Header]) -> bytes:
-    return b"".join([_sized(part) for name, value in headers for part in (name.encode(), value)])
+    return b"".join([part for name, value in headers for part in (_name(name), _sized(value))])
 
 
 def _sized(part: bytes | None) -> bytes:

@@ -73,8 +73,12 @@ class RequestDecoder:
         """Decode up to `STEP` JSON requests."""
         gathering = Gathering(len(values))
         given = [value or b"" for value in values]
-        for start, stop, size in self._runs(given):
-            self._decode_run(gathering, list(range(start, stop)), given[start:stop], size)
+        size = sum(map(len, given))
+        if size <= min(_RUN_BYTES, self._limits.max_bytes):
+            self._decode_run(gathering, list(range(len(given))), given, size)
+        else:
+            for start, stop, part in self._runs(given):
+                self._decode_run(gathering, list(range(start, stop)), given[start:stop], part)
         return gathering.step()
 
     def decode_raw(self, values: Sequence[bytes | None]) -> DecodedStep:
@@ -83,18 +87,14 @@ class RequestDecoder:
 
     def _runs(self, values: list[bytes]) -> Iterator[tuple[int, int, int]]:
         """Cut values into runs to be read together: start, stop, bytes. One that is too large goes by itself."""
-        lengths = list(map(len, values))
-        total, most = sum(lengths), min(_RUN_BYTES, self._limits.max_bytes)
+        most = min(_RUN_BYTES, self._limits.max_bytes)
         start = size = 0
-        if total > most:
-            for place, length in enumerate(lengths):
-                if place > start and size + length > most:
-                    yield start, place, size
-                    start, size = place, 0
-                size += length
-            total = size
-        if start < len(values):
-            yield start, len(values), total
+        for place, length in enumerate(map(len, values)):
+            if place > start and size + length > most:
+                yield start, place, size
+                start, size = place, 0
+            size += length
+        yield start, len(values), size
 
     def _decode_run(self, gathering: Gathering, places: list[int], values: list[bytes], size: int) -> None:
         if not self._columnar or size > self._limits.max_bytes:
@@ -104,7 +104,8 @@ class RequestDecoder:
         flat: list[FlatRequest] = []
         if size <= self._small_bytes:
             places, values = self._read_small(gathering, flat, places, values)
-        self._read_by_layouts(gathering, flat, places, values)
+        if places:
+            self._read_by_layouts(gathering, flat, places, values)
         if flat:
             self._convert(gathering, flat)
 

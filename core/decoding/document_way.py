@@ -1,22 +1,32 @@
 """The way of a request that fits no layout, but is flat numbers for one input: read alone, converted with others.
 
-orjson reads each document; the numbers of all of them become one array in one call of numpy.
+orjson reads each document; the numbers of all of them become one array by `struct`, which rounds as numpy does, refuses
+what does not fit, and takes half of numpy's time for it.
 """
 
 import math
+import struct
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import orjson
 
 from penstock.core.decoding.layout import Block
-from penstock.core.model import Array, Signature
+from penstock.core.model import Signature
 from penstock.schemas.datatypes import DTYPES
 from penstock.schemas.errors import RequestError
 from penstock.schemas.limits import Limits
 from penstock.schemas.oip import Wanted, read_outputs
+
+# What `struct` calls each kind of number; numpy's letters mean other sizes on other machines.
+_FORMATS: Final[dict[str, str]] = {
+    "f2": "e", "f4": "f", "f8": "d", "i1": "b", "i2": "h", "i4": "i", "i8": "q",
+    "u1": "B", "u2": "H", "u4": "I", "u8": "Q",
+}  # fmt: skip
+_WHOLE: Final = frozenset({int})
+_NUMBERS: Final = frozenset({int, float})
 
 
 class FlatRequest(NamedTuple):
@@ -58,6 +68,7 @@ class DocumentWay:
         self._size = math.prod(self._spec.shape)
         self._row_shape = list(self._spec.shape)
         self._dtype = DTYPES[self._spec.datatype]
+        self._format = _FORMATS[self._dtype.str[1:]]
         most = limits.max_elements // self._size
         self._most_rows = most if signature.max_rows is None else min(most, signature.max_rows)
 
@@ -76,8 +87,8 @@ class DocumentWay:
                 tensor["name"] in self._names
                 and tensor["datatype"] == self._spec.datatype
                 and type(numbers) is list
-                and {int, float}.issuperset(map(type, numbers))
-                and {int}.issuperset(map(type, tensor["shape"]))  # 1.0 and true equal 1
+                and _NUMBERS.issuperset(map(type, numbers))
+                and _WHOLE.issuperset(map(type, tensor["shape"]))  # 1.0 and true equal 1
                 and row_shape == self._row_shape
                 and 0 < rows <= self._most_rows
                 and len(numbers) == rows * self._size
@@ -94,28 +105,18 @@ class DocumentWay:
         """Convert the numbers of all; None when one does not fit the datatype."""
         if self._spec is None:
             return None
-        rows = [request.rows for request in requests]
-        numbers = list(chain.from_iterable([request.numbers for request in requests]))
-        column = self._floats(numbers) if self._dtype.kind == "f" else self._integers(numbers)
-        if column is None:
-            return None
-        outputs = [request.outputs for request in requests] if any(request.outputs for request in requests) else None
-        columns = {self._spec.name: column.reshape(-1, *self._spec.shape)}
-        return Block([request.id for request in requests], rows, columns, outputs)
-
-    def _floats(self, numbers: list[float]) -> Array | None:
-        found = np.fromiter(numbers, np.float64, len(numbers))
-        with np.errstate(over="ignore"):
-            column = found.astype(self._dtype)
-        return column if np.isfinite(column).all() else None
-
-    def _integers(self, numbers: list[float]) -> Array | None:
-        if not {int}.issuperset(map(type, numbers)):
-            return None
+        numbers = requests[0].numbers
+        if len(requests) > 1:
+            numbers = list(chain.from_iterable([request.numbers for request in requests]))
+        column = bytearray(len(numbers) * self._dtype.itemsize)  # and no bytes: a model may write into its input
         try:
-            return np.array(numbers, self._dtype)
-        except OverflowError:
+            struct.pack_into(f"<{len(numbers)}{self._format}", column, 0, *numbers)
+        except (struct.error, OverflowError):
             return None
+        rows = [request.rows for request in requests]
+        outputs = [request.outputs for request in requests]
+        columns = {self._spec.name: np.frombuffer(column, self._dtype).reshape(-1, *self._spec.shape)}
+        return Block([request.id for request in requests], rows, columns, outputs if any(outputs) else None)
 
 
 def _json(request_id: str | None) -> bytes | None:

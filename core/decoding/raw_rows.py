@@ -11,7 +11,7 @@ import numpy as np
 from penstock.core.decoding.general_way import GeneralWay
 from penstock.core.decoding.layout import Block
 from penstock.core.decoding.step import DecodedStep, Gathering
-from penstock.core.model import Array, Signature
+from penstock.core.model import Signature
 from penstock.schemas.datatypes import DTYPES
 from penstock.schemas.limits import Limits
 
@@ -44,26 +44,22 @@ class RawRows:
         """Decode a step of raw tensors."""
         gathering = Gathering(len(values))
         given = [value or b"" for value in values]
-        right = self._right_sizes(given)
-        places = list(range(len(given))) if right.all() else right.nonzero()[0].tolist()
-        block = self._block([given[place] for place in places]) if places else None
+        lengths = list(map(len, given))
+        wrong = {length for length in set(lengths) if not self._fits(length)}
+        places = list(range(len(given)))
+        right = [place for place in places if lengths[place] not in wrong] if wrong else places
+        block = self._block([given[place] for place in right] if wrong else given) if right else None
         if block is not None:
-            gathering.add(places, block)
-            places = (~right).nonzero()[0].tolist()
-        else:
-            places = list(range(len(given)))
+            gathering.add(right, block)
+            places = [place for place in places if lengths[place] in wrong] if wrong else []
         for place in places:
             decoded = self._general.read_raw(given[place])
             gathering.add_single(place, decoded, common=self._row_bytes > 0 and decoded.bound is not None)
         return gathering.step()
 
-    def _right_sizes(self, values: list[bytes]) -> Array:
-        """Tell of each value whether it is a number of rows that may be taken."""
-        lengths = np.fromiter(map(len, values), np.intp, len(values))
-        if not self._row_bytes:
-            return np.zeros(len(values), np.bool_)
-        right: Array = (lengths > 0) & (lengths <= self._most_bytes) & (lengths % self._row_bytes == 0)
-        return right
+    def _fits(self, length: int) -> bool:
+        """Tell whether so many bytes are a number of rows that may be taken."""
+        return self._row_bytes > 0 and 0 < length <= self._most_bytes and length % self._row_bytes == 0
 
     def _block(self, values: list[bytes]) -> Block | None:
         """View rows that have the right sizes; None when an element among them cannot be."""

@@ -30,12 +30,19 @@ class DecodedStep:
 
     __slots__ = ("columns", "ids", "odd", "outputs", "rows")
 
-    def __init__(self) -> None:
-        self.ids: list[bytes | None] = []
-        self.odd: dict[int, Decoded] = {}
-        self.columns: dict[str, Array] = {}
-        self.rows: list[int] | None = None
-        self.outputs: list[Wanted] | None = None
+    def __init__(
+        self,
+        ids: list[bytes | None],
+        columns: dict[str, Array],
+        rows: list[int] | None = None,
+        outputs: list[Wanted] | None = None,
+        odd: dict[int, Decoded] | None = None,
+    ) -> None:
+        self.ids = ids
+        self.columns = columns
+        self.rows = rows
+        self.outputs = outputs
+        self.odd = odd or {}
 
 
 class Gathering:
@@ -64,41 +71,37 @@ class Gathering:
 
     def step(self) -> DecodedStep:
         """Return the whole."""
-        step = DecodedStep()
-        step.odd = self._odd
         blocks = self._blocks + ([_joined(self._single)] if self._single else [])
         if not blocks:
-            step.ids = [None] * self._count
-        elif list(chain.from_iterable(places for places, _ in blocks)) == list(range(self._count)):
-            self._concatenate([block for _, block in blocks], step)
-        else:
-            self._scatter(blocks, step)
-        return step
+            return DecodedStep([None] * self._count, {}, odd=self._odd)
+        places = blocks[0][0] if len(blocks) == 1 else list(chain.from_iterable(places for places, _ in blocks))
+        if places == list(range(self._count)):
+            return self._concatenated([block for _, block in blocks])
+        return self._scattered(blocks)
 
     @staticmethod
-    def _concatenate(blocks: list[Block], step: DecodedStep) -> None:
-        """Write blocks that are in order one after another."""
-        step.ids, step.columns, rows = blocks[0].ids, blocks[0].columns, blocks[0].rows
-        step.outputs = blocks[0].outputs
+    def _concatenated(blocks: list[Block]) -> DecodedStep:
+        """Write blocks that are in order, and all there is, one after another."""
+        ids, rows, columns, outputs = blocks[0]
         if len(blocks) > 1:
-            step.outputs = list(chain.from_iterable(map(_wanted, blocks))) if _any_named(blocks) else None
-            step.ids = list(chain.from_iterable(block.ids for block in blocks))
-            step.columns = {name: np.concatenate([block.columns[name] for block in blocks]) for name in step.columns}
+            ids = list(chain.from_iterable(block.ids for block in blocks))
             rows = list(chain.from_iterable(block.rows for block in blocks))
-        step.rows = None if rows.count(1) == len(rows) else rows
+            columns = {name: np.concatenate([block.columns[name] for block in blocks]) for name in columns}
+            outputs = list(chain.from_iterable(map(_wanted, blocks))) if _any_named(blocks) else None
+        return DecodedStep(ids, columns, None if rows.count(1) == len(rows) else rows, outputs)
 
-    def _scatter(self, blocks: list[tuple[list[int], Block]], step: DecodedStep) -> None:
+    def _scattered(self, blocks: list[tuple[list[int], Block]]) -> DecodedStep:
         """Write each block's rows where its requests are."""
-        step.ids = [None] * self._count
-        named = step.outputs = [None] * self._count if _any_named([block for _, block in blocks]) else None
+        ids: list[bytes | None] = [None] * self._count
+        outputs: list[Wanted] | None = [None] * self._count if _any_named([block for _, block in blocks]) else None
         rows = np.zeros(self._count, np.intp)
         for places, block in blocks:
             rows[places] = block.rows
             for place, request_id in zip(places, block.ids, strict=True):
-                step.ids[place] = request_id
-            if named is not None:
+                ids[place] = request_id
+            if outputs is not None:
                 for place, wanted in zip(places, _wanted(block), strict=True):
-                    named[place] = wanted
+                    outputs[place] = wanted
         ends = rows.cumsum()
         whole = {
             name: np.empty((ends[-1], *column.shape[1:]), column.dtype) for name, column in blocks[0][1].columns.items()
@@ -108,9 +111,8 @@ class Gathering:
             to = np.repeat(ends[places] - np.cumsum(block.rows), block.rows) + np.arange(sum(block.rows))
             for name, column in block.columns.items():
                 whole[name][to] = column
-        step.columns = whole
-        common = rows[rows > 0]
-        step.rows = None if (common == 1).all() else rows.tolist()
+        alike = (rows[rows > 0] == 1).all()
+        return DecodedStep(ids, whole, None if alike else rows.tolist(), outputs, self._odd)
 
 
 def _joined(singles: list[tuple[int, Decoded]]) -> tuple[list[int], Block]:

@@ -211,6 +211,20 @@ def test_a_request_costs_no_more_than_it_did(kind: Callable[[int, int], bytes]) 
     assert [each <= bound + SLACK for each, bound in zip(found, most, strict=True)] == [True] * 3, found
 
 
+# Calls of a step with a single request, those of the model in this file among them: what its latency is made of.
+LONE: dict[Callable[[int, int], bytes], int] = {bare: 320, from_our_client: 335, naming_outputs: 330, raw: 280}
+
+
+@pytest.mark.parametrize("kind", LONE)
+def test_a_lone_request_takes_no_more_calls_than_it_did(kind: Callable[[int, int], bytes]) -> None:
+    path = Path()
+    for at in range(8):
+        path.take_in(kind(1, at))
+        path.answer()
+    calls, _ = counted(path, kind(1, 8))
+    assert calls <= LONE[kind], calls
+
+
 KEPT: list[Any] = []
 MUTATIONS: dict[str, Callable[[Any], object]] = {
     "calls": lambda records: [len(record.value) for record in records],
