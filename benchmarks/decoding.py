@@ -4,20 +4,20 @@
     python -m benchmarks.decoding --rounds 200  steadier figures
 
 Each round runs every contestant once on the same step of requests, one after another, so that what disturbs the
-machine disturbs all of them; the figure is the fastest round's. It is one of decoding alone: no Kafka, no model.
+machine disturbs all of them. Microseconds are those of the fastest round; shares of the loop's time are taken within
+each round, and the middle one counts. It is decoding alone: no Kafka, no model.
 """
 
 import argparse
-import gc
 import itertools
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import orjson
 
+from benchmarks.paired import measured, share
 from penstock.core.decoding.decoder import STEP, RequestDecoder
 from penstock.core.decoding.number_parser import OrjsonNumbers, SimdjsonNumbers, fastest_parser
 from penstock.core.model import Signature, TensorSpec
@@ -75,6 +75,7 @@ def steps(rounds: int) -> dict[str, Step]:
         "30 numbers, a new member each": of(30, *traced),
         "30 numbers, outputs": of(30, numbers(STEP, 30, outputs=[{"name": "y"}])),
         "30 numbers, 8 a step": of(30, numbers(8, 30)),
+        "30 numbers, 1 a step": of(30, numbers(1, 30)),
         "8 rows of 30": of(30, numbers(STEP, 30, rows=8)),
         "8 rows of 30, nested": of(30, nested(numbers(STEP, 30, rows=8))),
         "784 numbers": of(784, numbers(STEP, 784)),
@@ -108,30 +109,19 @@ def contestants(signature: Signature, variants: list[list[bytes]]) -> dict[str, 
     }
 
 
-def fastest(calls: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Return the CPU seconds of each call's fastest round."""
-    best = dict.fromkeys(calls, float("inf"))
-    for _ in range(rounds):
-        for name, call in calls.items():
-            start = time.process_time()
-            call()
-            best[name] = min(best[name], time.process_time() - start)
-    return best
-
-
 def main(rounds: int) -> None:
     """Run and print everything."""
     if not isinstance(fastest_parser(), SimdjsonNumbers):
         raise SystemExit('simdjson is not installed: pip install "penstock-kafka[simdjson]"')
-    print(f"{'microseconds of CPU a request':34}{'by hand':>10}{'orjson':>10}{'simdjson':>10}   by hand / simdjson")
+    print(f"{'':32}{'microseconds of CPU a request':>30}   of the loop's time")
+    print(f"{'':32}{'by hand':>10}{'orjson':>10}{'simdjson':>10}{'orjson':>10}{'simdjson':>10}")
     for name, (signature, variants) in steps(rounds).items():
         calls = contestants(signature, variants)
-        fastest(calls, 2)  # layouts are learnt
-        gc.collect()
-        gc.freeze()  # so that a collection does not walk the requests of this program
-        found = {each: seconds / len(variants[0]) * 1e6 for each, seconds in fastest(calls, rounds).items()}
-        line = "".join(f"{each:10.2f}" for each in found.values())
-        print(f"{name:34}{line}   {found['by hand'] / found['simdjson']:.1f}", flush=True)
+        measured(calls, 2)  # layouts are learnt
+        found = measured(calls, rounds)
+        times = "".join(f"{min(seconds) / len(variants[0]) * 1e6:10.2f}" for seconds in found.values())
+        shares = "".join(f"{share(found[each], found['by hand']):10.2f}" for each in ("orjson", "simdjson"))
+        print(f"{name:32}{times}{shares}", flush=True)
 
 
 if __name__ == "__main__":

@@ -5,19 +5,19 @@ requests of a known layout with a few calls for all of them, and reads their ele
 layout goes the way of documents (`document_way.py`) when it is flat numbers, and the general way (`general_way.py`)
 otherwise or when something is wrong with it. All ways give the same answers.
 
-Microseconds of CPU a request, of 30 numbers of 10 characters unless said otherwise, on a busy machine with two cores,
-with orjson alone and with simdjson; a loop by hand with orjson and numpy took 3.8 there (`benchmarks/decoding.py`):
+CPU time as a part of what a loop by hand with orjson and numpy takes, which checks nothing, with orjson alone and with
+simdjson; of 512 requests with 30 numbers of 10 characters unless said otherwise (`python -m benchmarks.decoding`):
 
-    one row, in any spelling              2.6    1.5    8 rows                       17      8
-    one of 512 wrong                      7.7    7.7    8 rows, nested               26     15
-    a new member in each request          8.0    7.7    784 numbers                  46     19
-    a number and a string                 1.8    1.5
+    one row, in any spelling              0.7    0.4    8 rows                       1.1    0.5
+    with `outputs`                        0.8    0.4    8 rows, nested               1.2    0.7
+    one of 512 wrong                      1.8    1.7    784 numbers                  1.1    0.4
+    a new member in each request          2.0    1.8    a number and a string        0.3    0.2
+    8 requests in a step                  1.8    1.7    one request in a step        2.3    2.1
 
 What is fast: any order of members, any spaces, an id in plain text at any place, outputs named, several inputs, several
-rows, and data nested as the shape says. What is not: base64, an id with escapes, members beside id, rows and
-data that change from request to request (as above when there is one input of flat numbers), and all requests of models
-that are not batched or have free dimensions. A step of less than 8 KiB is read one by one: it takes about 50 us and
-6 us for each request.
+rows, and data nested as the shape says. What is not: base64, an id with escapes, members beside id, rows and data that
+change from request to request (as above when there is one input of flat numbers), and all requests of models that are
+not batched or have free dimensions. A step of less than 8 KiB is read one by one.
 """
 
 from collections.abc import Iterator, Sequence
