@@ -90,7 +90,10 @@ def _between(texts: Texts, before: bytes, after: bytes, allowed: bytes) -> bytes
     joined = _BETWEEN.join(texts)
     if not joined.startswith(before) or not joined.endswith(after) or len(joined) < len(before) + len(after):
         return None
-    bare = joined[len(before) : len(joined) - len(after)].replace(after + _BETWEEN + before, _BETWEEN)
+    inside = joined[len(before) : len(joined) - len(after)]
+    bare = inside.replace(after + _BETWEEN + before, _BETWEEN)
+    if len(inside) - len(bare) != (len(before) + len(after)) * (len(texts) - 1):  # a border is missing, or cut off
+        return None
     # Each border was found where it is, because what is left of the borders is one byte for each.
     return bare if bare.translate(None, allowed) == _BETWEEN * (len(texts) - 1) else None
 

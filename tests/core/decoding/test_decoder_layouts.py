@@ -122,6 +122,19 @@ def test_senders_that_name_outputs_stand_among_those_that_do_not() -> None:
         assert decoder.decode([one]).outputs is None
 
 
+@pytest.mark.parametrize("spelling", ["compact", "id last", "rows", "pretty"])
+@pytest.mark.parametrize("cut", [slice(7, None), slice(0, -1), slice(0, -2)], ids=["head", "last", "tail"])
+def test_a_value_that_lacks_its_beginning_or_its_end_is_refused_among_many_that_are_whole(
+    spelling: str, cut: slice
+) -> None:
+    specs, value = SPELLINGS[spelling]
+    signature = Signature(specs, OUTPUTS)
+    values: list[bytes | None] = [*[value] * 10, value[cut], *[value] * 10]
+    for decoder in every_decoder(signature, LIMITS):
+        decoder.decode([value] * 2)
+        assert answers(decoder.decode(values), len(values)) == general_answers(signature, LIMITS, values)
+
+
 def test_only_the_few_beside_a_bad_request_are_read_again() -> None:
     value = SPELLINGS["compact"][1]
     decoder = RequestDecoder(Signature((X,), OUTPUTS), Limits(), small_bytes=0)
