@@ -59,7 +59,7 @@ class DocumentWay:
 
     def __init__(self, signature: Signature, limits: Limits) -> None:
         self._spec = signature.inputs[0] if len(signature.inputs) == 1 else None
-        if self._spec is None or self._spec.datatype in ("BOOL", "BYTES"):
+        if self._spec is None or self._spec.datatype in ("BOOL", "BYTES") or min(self._spec.shape, default=1) < 1:
             self._spec = None
             return
         self._limits = limits

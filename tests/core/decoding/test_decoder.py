@@ -156,7 +156,7 @@ def test_columns_stay_when_the_next_step_is_decoded() -> None:
         assert first.tolist() == [[1, 2, 3]] * 3
 
 
-@pytest.mark.parametrize("more", [{"shape": (-1,)}, {"batched": False}])
+@pytest.mark.parametrize("more", [{"shape": (-1,)}, {"shape": (0,)}, {"batched": False}])
 def test_what_has_no_columns_is_odd(more: dict[str, Any]) -> None:
     signature = signature_of(**more)
     agreed(signature, [value_of(1, 2, 3), None])
