@@ -21,7 +21,7 @@ from penstock.core.decoding.decoder import RequestDecoder
 from penstock.core.model import Model
 from penstock.core.model_table import ModelTable
 from penstock.schemas.envelope import Envelope
-from penstock.schemas.errors import ErrorCode, RequestError
+from penstock.schemas.errors import ErrorCode, RequestError, without_frames
 from penstock.schemas.limits import Limits
 
 _WEIGHT: Final = 512  # bytes that a request takes in memory beside key and value: objects, headers, decoded row
@@ -108,7 +108,7 @@ class Intake:
         try:
             return self._router.route(envelope, partition)
         except RequestError as error:
-            return error
+            return without_frames(error)
 
     def _give_up(
         self,
@@ -140,6 +140,7 @@ class Intake:
             requests = [request for part in run.parts for request in part]
             for request in requests:
                 request.fail(error)
+            without_frames(error)
             return [Chunk(BatchKey(""), requests, {}, 0, now)]
         decoder = self._decoder(model)
         values: list[bytes | None] = []

@@ -8,7 +8,7 @@ from penstock.consumer.pending import PendingRequest, Route
 from penstock.core.chunk import Batch, Chunk
 from penstock.core.engine import Inference
 from penstock.schemas import headers as h
-from penstock.schemas.errors import ErrorCode, RequestError
+from penstock.schemas.errors import ErrorCode, RequestError, without_frames
 from penstock.schemas.headers import Header
 from penstock.schemas.replies import BatchEncoder, encode_error
 from penstock.transport.parcels import Parcel
@@ -157,7 +157,7 @@ def _encode(encoder: BatchEncoder | None, request: PendingRequest, row: int) -> 
             return encoder.encode_raw(row, request.rows, request.envelope.output)
         return encoder.encode(row, request.rows, request.id, request.outputs)
     except RequestError as error:
-        return error
+        return without_frames(error)
 
 
 def _too_large(size: int) -> RequestError:

@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 from penstock.core.chunk import Batch
 from penstock.core.model import Array, Model
 from penstock.core.model_table import ModelTable
-from penstock.schemas.errors import ModelError, PenstockError, RequestError
+from penstock.schemas.errors import ModelError, PenstockError, RequestError, without_frames
 
 _FEW_ROWS: Final = 16
 _QUICK_S: Final = 0.001  # decoding one step holds the event loop for twice as long
@@ -128,11 +128,11 @@ class InferenceEngine:
             outputs = model.run(batch.stack())
             _check(model, outputs, batch.rows)
         except (RequestError, ModelError) as error:
-            return Inference(model, {}, error, waited, time.monotonic() - start)
+            return Inference(model, {}, without_frames(error), waited, time.monotonic() - start)
         # A model is somebody else's code: whatever it raises, a sys.exit() too, is an answer and not this thread's end.
         except BaseException as error:
             failure = ModelError(f"{type(error).__name__} while running")
-            failure.__cause__ = error
+            failure.__cause__ = without_frames(error)
             return Inference(model, {}, failure, waited, time.monotonic() - start)
         return Inference(model, outputs, None, waited, time.monotonic() - start)
 

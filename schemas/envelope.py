@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from penstock.schemas import headers as h
-from penstock.schemas.errors import ErrorCode, RequestError
+from penstock.schemas.errors import ErrorCode, RequestError, without_frames
 from penstock.schemas.headers import Header
 from penstock.schemas.limits import Limits
 
@@ -98,7 +98,7 @@ def read_envelope(headers: Sequence[Header], limits: Limits) -> Envelope:
             read(envelope, name, value)
         except RequestError as error:
             if envelope.error is None or error.code is ErrorCode.AMBIGUOUS_HEADER:
-                envelope.error = error
+                envelope.error = without_frames(error)
     if envelope.error is not None and envelope.error.code is ErrorCode.AMBIGUOUS_HEADER:
         # Which of the two was meant is anybody's guess; the service's default topic gets the error.
         envelope.reply_topic = envelope.reply_partition = None

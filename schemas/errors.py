@@ -9,7 +9,7 @@
 """
 
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeVar
 
 
 class ErrorCode(StrEnum):
@@ -40,6 +40,22 @@ class ErrorCode(StrEnum):
 
 RETRYABLE: Final = frozenset({ErrorCode.EXPIRED})
 """Codes after which the same request may succeed when it is sent again."""
+
+
+_E = TypeVar("_E", bound=BaseException)
+
+
+def without_frames(error: _E) -> _E:
+    """Return an error that is to be kept, without what Python hangs on it when it is raised.
+
+    Its traceback holds every function on the way, their callers too, and all that they work on: a whole fetch, which
+    holds the error in turn and would be gone only when the garbage collector comes.
+    """
+    raised: BaseException | None = error
+    while raised is not None:
+        raised.__traceback__ = raised.__context__ = None
+        raised = raised.__cause__
+    return error
 
 
 class PenstockError(Exception):

@@ -8,7 +8,7 @@ import orjson
 from penstock.core.binding import BoundRequest, bind, check_rows
 from penstock.core.model import Signature
 from penstock.schemas import strict_json
-from penstock.schemas.errors import ErrorCode, RequestError
+from penstock.schemas.errors import ErrorCode, RequestError, without_frames
 from penstock.schemas.limits import Limits
 from penstock.schemas.oip import read_id, read_request
 from penstock.schemas.tensors import tensor_from_raw
@@ -55,14 +55,14 @@ class GeneralWay:
             request_id = None if given is None else orjson.dumps(given)
             return Decoded(request_id, bind(read_request(document, self._limits), self._signature))
         except RequestError as error:
-            return Decoded(request_id, error)
+            return Decoded(request_id, without_frames(error))
 
     def read_raw(self, value: bytes | None) -> Decoded:
         """Read a raw tensor."""
         try:
             return Decoded(None, self._bind_raw(value))
         except RequestError as error:
-            return Decoded(None, error)
+            return Decoded(None, without_frames(error))
 
     def _bind_raw(self, value: bytes | None) -> BoundRequest:
         if not value:
