@@ -34,7 +34,7 @@ _HOPELESS = (
     kafka_errors.TopicAuthorizationFailedError,
 )
 _POLL_S = 0.2  # how long one fetch call waits for records
-_HELD_POLL_S = 0.01  # how soon a valve that has opened is noticed
+_HELD_POLL_S = 0.01  # how soon it is noticed that there is room again
 _PATIENCE_S = 1.0  # pausing throws away what the client has fetched ahead: not for a moment's sake
 
 
@@ -114,10 +114,12 @@ class Fetching:
                 await self._take_in([(opened[place], records) for place, records in fetched.items() if place in opened])
 
     async def _fetch(self) -> dict[TopicPartition, list[Record]]:
+        # While all is paused nothing can come, and the engine must not run dry before the next look at its queue.
+        wait_s = _POLL_S if self._full_since is None else _HELD_POLL_S
         try:
             # Never cancelled: a cancelled getmany leaks its fetch count, and idle detection is off for good.
             fetched: dict[TopicPartition, list[Record]] = await self._consumer.getmany(
-                timeout_ms=int(_POLL_S * 1000), max_records=self._max_records
+                timeout_ms=int(wait_s * 1000), max_records=self._max_records
             )
             return fetched
         except Exception as error:
