@@ -30,7 +30,7 @@ def take(gathering: Gathering, shelf: LayoutShelf, layout: Layout, some: Some) -
     if tried:
         block = layout.read(values)
         if block is not None:
-            shelf.fitted(layout)
+            shelf.fitted(layout, len(places))
             gathering.add(places, block)
             return [], []
     fitting = layout.fits(values)
@@ -53,7 +53,7 @@ def _take_parts(gathering: Gathering, shelf: LayoutShelf, layout: Layout, some: 
         block = layout.read(values[start:stop]) if luck >= 0 else None
         if block is not None:
             luck += 2
-            shelf.fitted(layout)
+            shelf.fitted(layout, stop - start)
             gathering.add(places[start:stop], block)
         elif luck < 0 or stop - start <= _FEW:
             left[0].extend(places[start:stop])

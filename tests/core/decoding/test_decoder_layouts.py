@@ -145,8 +145,9 @@ def test_only_the_few_beside_a_bad_request_are_read_again() -> None:
     assert read.call_count <= 16
 
 
-def test_what_never_repeats_is_seldom_learnt_from() -> None:
-    values = [orjson.dumps({"trace": f"t-{number}", "inputs": [ONE_ROW]}) for number in range(1000)]
+@pytest.mark.parametrize("alike", [1, 2, 5])
+def test_what_repeats_never_or_a_few_times_is_seldom_learnt_from(alike: int) -> None:
+    values = [orjson.dumps({f"trace-{number // alike}": 1, "inputs": [ONE_ROW]}) for number in range(1000)]
     decoder = RequestDecoder(Signature((X,), OUTPUTS), LIMITS, small_bytes=0)
     with patch.object(LayoutLearner, "learn", autospec=True, side_effect=LayoutLearner.learn) as learn:
         step = decoder.decode(values)
