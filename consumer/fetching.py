@@ -116,10 +116,11 @@ class Fetching:
     async def _fetch(self) -> dict[TopicPartition, list[Record]]:
         # While all is paused nothing can come, and the engine must not run dry before the next look at its queue.
         wait_s = _POLL_S if self._full_since is None else _HELD_POLL_S
+        room = max(1, self._max_waiting_rows - self._queue.rows)
         try:
             # Never cancelled: a cancelled getmany leaks its fetch count, and idle detection is off for good.
             fetched: dict[TopicPartition, list[Record]] = await self._consumer.getmany(
-                timeout_ms=int(wait_s * 1000), max_records=self._max_records
+                timeout_ms=int(wait_s * 1000), max_records=min(self._max_records, room)
             )
             return fetched
         except Exception as error:
@@ -192,7 +193,9 @@ class Fetching:
     def _full_for_s(self) -> float:
         """Return for how long there has been no room for more, in seconds; 0 when there is."""
         now = time.monotonic()
-        if not self._valve.held and self._queue.rows < self._max_waiting_rows:
+        # Once full, until half of it is gone: fetches stay large.
+        most = self._max_waiting_rows if self._full_since is None else self._max_waiting_rows // 2
+        if not self._valve.held and self._queue.rows < max(most, 1):
             self._full_since = None
             return 0.0
         if self._full_since is None:
