@@ -10,7 +10,7 @@ for the acknowledgements of each batch and then for its commit: at least once, t
 
 librdkafka's own settings (https://github.com/confluentinc/librdkafka/blob/master/INTRODUCTION.md): `linger.ms=0`,
 because the loop makes the batches, idempotent and `acks=all` as Penstock's producer is, checksums checked as Penstock
-does, and a local queue that never runs empty.
+does, and a local queue that never runs empty, whether messages are many or large.
 """
 
 import time
@@ -36,6 +36,8 @@ def consumer_of(options: Options) -> Consumer:
             "fetch.min.bytes": 1,
             "check.crcs": True,
             "queued.min.messages": 100_000,
+            # Where messages are large, bytes fill the local queue first, and fetching would stop for a second each time.
+            "fetch.queue.backoff.ms": 5,
         }
     )
     consumer.subscribe([options.requests])
