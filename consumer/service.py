@@ -9,7 +9,6 @@ committed is served again by whoever takes over.
 
 import asyncio
 import contextlib
-import gc
 import os
 import signal
 import sys
@@ -20,6 +19,7 @@ from functools import partial
 from typing import Any, Final
 
 from penstock.consumer.health import HealthServer
+from penstock.consumer.interpreter import tune_interpreter
 from penstock.consumer.pipeline import Pipeline
 from penstock.consumer.settings import EmbeddedSettings
 from penstock.consumer.startup import load_models
@@ -89,7 +89,7 @@ class Service:
         """
         for name in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(name, self._on_signal)
-        await self.serve(when_loaded=keep_collector_out_of_the_way)
+        await self.serve(when_loaded=tune_interpreter)
 
     async def serve(self, when_loaded: Callable[[], object] = lambda: None) -> None:
         """Serve until `stop` is called, then drain. What else the process is and does is left alone.
@@ -207,13 +207,3 @@ def _let_go(loaded: "asyncio.Future[ModelTable]") -> None:
     """Close models that nobody waits for any more."""
     if loaded.exception() is None:
         loaded.result().close()
-
-
-def keep_collector_out_of_the_way() -> None:
-    """Spare the hot path the cyclic collector: what is loaded is never looked at again, and young runs are rare.
-
-    Decoding makes many lists and no cycles; with the default threshold the collector takes half of its time.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
