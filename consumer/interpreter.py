@@ -14,8 +14,8 @@ def tune_interpreter() -> None:
     the default threshold the collector takes half of its time.
 
     When the model has run, the engine's thread needs the lock for a moment, and then the next batch runs beside the
-    event loop. By default it waits for up to 5 ms, as long as several batches of a quick model take (measured: a quarter
-    more requests a second with the half of a millisecond).
+    event loop. By default it waits for up to 5 ms, as long as several batches of a quick model take. With half of a
+    millisecond a quarter more requests a second were answered.
     """
     gc.collect()
     gc.freeze()
