@@ -36,7 +36,7 @@ def consumer_of(options: Options) -> Consumer:
             "fetch.min.bytes": 1,
             "check.crcs": True,
             "queued.min.messages": 100_000,
-            # Where messages are large, bytes fill the local queue first, and fetching would stop for a second each time.
+            # Large messages fill the local queue by bytes, and by default fetching would stop for a second each time.
             "fetch.queue.backoff.ms": 5,
         }
     )
