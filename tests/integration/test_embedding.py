@@ -103,7 +103,7 @@ async def test_at_the_end_what_was_taken_in_is_answered_and_committed(lane):
         gate.wait(20)
         return {"y": inputs["x"]}
 
-    async with Worker({"gated": (gated, THREE)}, **on(lane), models__default="gated", batching__max_rows=4) as worker:
+    async with Worker({"gated": (gated, THREE)}, **on(lane), models__default="gated", batching__max_rows=8) as worker:
         gate.clear()
         await lane.send((number % 8, None, numbered(number), ()) for number in range(40))
         await until(lambda: metric(worker, "penstock_buffered_rows") == 40)
