@@ -1,17 +1,17 @@
 """The reading side of a client: replies from one partition, without a group, committed ones only."""
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer
 from aiokafka import errors as kafka_errors
 from aiokafka.structs import TopicPartition
 
 from penstock.schemas.errors import TransportError
 from penstock.schemas.logger import Logger
+from penstock.transport.closing import close
 from penstock.transport.raw_records import fetch_raw, is_unreadable, walk
+from penstock.transport.tail import start_at_ends, tail_consumer
 
 log = Logger(__name__)
 
@@ -41,14 +41,8 @@ class ReplyReader:
         self._place = place
         self._on_record = on_record
         self._start_timeout_s = start_timeout_s
-        # Nothing is committed and nobody else is asked: whoever reads a reply decides by its headers.
-        self._consumer = AIOKafkaConsumer(
-            **client_options,
-            group_id=None,
-            enable_auto_commit=False,
-            isolation_level="read_committed",
-            auto_offset_reset="earliest",  # if the log was cut under us, better read too much than miss a reply
-        )
+        # Whoever reads a reply decides by its headers.
+        self._consumer = tail_consumer(client_options)
         self._task: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
@@ -61,14 +55,10 @@ class ReplyReader:
             TransportError: the position could not be resolved by the deadline.
         """
         try:
-            async with asyncio.timeout(self._start_timeout_s):
-                await self._consumer.start()
-                self._consumer.assign([self._place])
-                end = (await self._consumer.end_offsets([self._place]))[self._place]
-                self._consumer.seek(self._place, end)
-        except (kafka_errors.KafkaError, TimeoutError, OSError) as error:
+            await start_at_ends(self._consumer, [self._place], self._start_timeout_s)
+        except TransportError:
             await self.close()
-            raise TransportError(f"the end of {self._place.topic} could not be found: {error!r}") from error
+            raise
         self._task = asyncio.create_task(self._read(), name="penstock-replies")
 
     async def close(self) -> None:
@@ -76,9 +66,7 @@ class ReplyReader:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        with contextlib.suppress(Exception):
-            async with asyncio.timeout(2.0):
-                await self._consumer.stop()
+        await close(self._consumer)
 
     async def _read(self) -> None:
         while True:

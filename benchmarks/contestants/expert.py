@@ -22,7 +22,7 @@ from benchmarks.contestants.answering import Answering
 from benchmarks.contestants.options import BATCH, Options, read_options, until_sigterm
 
 _COMMIT_S = 0.1
-_IN_FLIGHT = 8  # batches
+IN_FLIGHT = 8  # batches
 
 
 def consumer_of(options: Options) -> Consumer:
@@ -101,7 +101,7 @@ def serve(options: Options) -> None:
             producer.flush()
             commits.commit()
             continue
-        while len(producer) > _IN_FLIGHT * BATCH:
+        while len(producer) > IN_FLIGHT * BATCH:
             producer.poll(0.001)
         commits.behind()
     producer.flush(10)

@@ -3,7 +3,7 @@
 Set up as the pipelined expert loop (see `expert.py`), with no model in the middle.
 """
 
-from benchmarks.contestants.expert import Commits, consumer_of, producer_of, take
+from benchmarks.contestants.expert import IN_FLIGHT, Commits, consumer_of, producer_of, take
 from benchmarks.contestants.options import BATCH, Options, read_options, until_sigterm
 
 
@@ -17,7 +17,7 @@ def serve(options: Options) -> None:
         for message in batch:
             producer.produce(options.replies, message.value(), message.key(), partition=message.partition())
         commits.add(batch)
-        while len(producer) > 8 * BATCH:
+        while len(producer) > IN_FLIGHT * BATCH:
             producer.poll(0.001)
         commits.behind()
     producer.flush(10)

@@ -4,14 +4,13 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer
 from aiokafka import errors as kafka_errors
 from aiokafka.structs import TopicPartition
 
-from penstock.schemas.errors import TransportError
 from penstock.schemas.logger import Logger
 from penstock.transport.closing import close
 from penstock.transport.raw_records import is_unreadable
+from penstock.transport.tail import seek_to_ends, start_at_ends, tail_consumer
 
 log = Logger(__name__)
 
@@ -44,13 +43,7 @@ class ReplyStream:
         self._places = [TopicPartition(topic, number) for number in range(partitions)]
         self._on_records = on_records
         self._start_timeout_s = start_timeout_s
-        self._consumer = AIOKafkaConsumer(
-            **client_options,
-            group_id=None,
-            enable_auto_commit=False,
-            isolation_level="read_committed",
-            auto_offset_reset="earliest",  # if the log was cut under us, better read too much than miss a reply
-        )
+        self._consumer = tail_consumer(client_options)
         self._task: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
@@ -62,13 +55,7 @@ class ReplyStream:
         Raises:
             TransportError: they could not be found by the deadline.
         """
-        try:
-            async with asyncio.timeout(self._start_timeout_s):
-                await self._consumer.start()
-                self._consumer.assign(self._places)
-                await self._seek_to_ends(self._places)
-        except (kafka_errors.KafkaError, TimeoutError, OSError) as error:
-            raise TransportError(f"the end of {self._topic} could not be found: {error!r}") from error
+        await start_at_ends(self._consumer, self._places, self._start_timeout_s)
         self._task = asyncio.create_task(self._read(), name="bench replies")
 
     async def close(self) -> None:
@@ -77,10 +64,6 @@ class ReplyStream:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         await close(self._consumer)
-
-    async def _seek_to_ends(self, places: Sequence[TopicPartition]) -> None:
-        for place, end in (await self._consumer.end_offsets(list(places))).items():
-            self._consumer.seek(place, end)
 
     async def _read(self) -> None:
         while True:
@@ -99,7 +82,7 @@ class ReplyStream:
         try:
             if is_unreadable(error):  # it does not say where: replies before the ends count as lost
                 async with asyncio.timeout(self._start_timeout_s):
-                    await self._seek_to_ends(self._places)
+                    await seek_to_ends(self._consumer, self._places)
         except (kafka_errors.KafkaError, TimeoutError, OSError) as failure:
             log.warning("the end of the replies could not be found", error=repr(failure))
         await asyncio.sleep(_PAUSE_S)
