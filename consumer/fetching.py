@@ -33,6 +33,7 @@ _HOPELESS = (
     kafka_errors.GroupAuthorizationFailedError,
     kafka_errors.TopicAuthorizationFailedError,
 )
+_BATCHES_AHEAD = 4  # batches that wait for the engine; the rest waits in Kafka
 _POLL_S = 0.2  # how long one fetch call waits for records
 _HELD_POLL_S = 0.01  # how soon it is noticed that there is room again
 _PATIENCE_S = 1.0  # pausing throws away what the client has fetched ahead: not for a moment's sake
@@ -50,7 +51,6 @@ class Fetching:
         valve: counts what is taken in.
         metrics: where what is passed over is counted.
         max_records: the most records of one fetch call.
-        max_waiting_rows: rows that may wait for the engine before more is fetched.
         client_options: keyword arguments for aiokafka's clients that concern the connection.
 
     Attributes:
@@ -68,7 +68,6 @@ class Fetching:
         valve: Valve,
         metrics: Metrics,
         max_records: int,
-        max_waiting_rows: int,
         client_options: dict[str, Any],
     ) -> None:
         self._consumer = consumer
@@ -79,7 +78,6 @@ class Fetching:
         self._valve = valve
         self._metrics = metrics
         self._max_records = max_records
-        self._max_waiting_rows = max_waiting_rows
         self._full_since: float | None = None  # monotonic seconds
         self._salvage = Salvage(consumer, outbox, client_options)
         self._stopping = False
@@ -116,7 +114,7 @@ class Fetching:
     async def _fetch(self) -> dict[TopicPartition, list[Record]]:
         # While all is paused nothing can come, and the engine must not run dry before the next look at its queue.
         wait_s = _POLL_S if self._full_since is None else _HELD_POLL_S
-        room = max(1, self._max_waiting_rows - self._queue.rows)
+        room = max(1, _BATCHES_AHEAD * self._queue.most_rows - self._queue.rows)
         try:
             # Never cancelled: a cancelled getmany leaks its fetch count, and idle detection is off for good.
             fetched: dict[TopicPartition, list[Record]] = await self._consumer.getmany(
@@ -194,7 +192,8 @@ class Fetching:
         """Return for how long there has been no room for more, in seconds; 0 when there is."""
         now = time.monotonic()
         # Once full, until half of it is gone: fetches stay large.
-        most = self._max_waiting_rows if self._full_since is None else self._max_waiting_rows // 2
+        full = _BATCHES_AHEAD * self._queue.most_rows
+        most = full if self._full_since is None else full // 2
         if not self._valve.held and self._queue.rows < max(most, 1):
             self._full_since = None
             return 0.0

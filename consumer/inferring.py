@@ -51,6 +51,7 @@ class Inferring:
             batch, future = self._running[0]
             inference = await future
             self._running.popleft()
+            self._queue.observe(batch.key.model, batch.rows, inference.ran_s)
             self._hand_over()  # the engine goes on while this batch is encoded
             if not self._retries_in_halves(batch, inference):
                 self._outbox.answer(batch, inference)

@@ -38,7 +38,6 @@ from penstock.transport.topics import TopicDirectory
 log = Logger(__name__)
 
 _IDLE_POLL_S: Final = 0.005
-_BATCHES_AHEAD: Final = 4  # batches that wait for the engine; the rest waits in Kafka
 _CLOSE_S: Final = 5.0  # to leave the group and disconnect, after the deadline of the drain
 
 
@@ -64,8 +63,7 @@ class Pipeline:
         self._options = options
         self._models = models
         self._engine = InferenceEngine(models)
-        policy = BatchPolicy(max_rows=settings.batching.max_rows, max_delay_s=settings.batching.max_delay_s)
-        self._queue = RequestQueue(MicroBatcher(policy))
+        self._queue = RequestQueue(MicroBatcher(BatchPolicy(**settings.batching.model_dump())))
         self._valve = Valve(
             Bounds(
                 max_bytes=worker.max_buffered_bytes,
@@ -103,7 +101,6 @@ class Pipeline:
             valve=self._valve,
             metrics=metrics,
             max_records=worker.fetch_max_records,
-            max_waiting_rows=_BATCHES_AHEAD * settings.batching.max_rows,
             client_options=options,
         )
         self._inferring = Inferring(self._queue, self._engine, self._outbox)

@@ -33,6 +33,15 @@ class RequestQueue:
         """Rows that wait for the engine."""
         return self._batcher.rows
 
+    @property
+    def most_rows(self) -> int:
+        """The most rows that a batch may have now."""
+        return self._batcher.most_rows
+
+    def observe(self, model: str, rows: int, ran_s: float) -> None:
+        """Learn how many seconds the rows of a batch took."""
+        self._batcher.observe(model, rows, ran_s)
+
     def add(self, chunks: Iterable[Chunk[PendingRequest]]) -> None:
         """Queue chunks and wake the inference loop."""
         self._batcher.add(chunks)

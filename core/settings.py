@@ -81,6 +81,12 @@ class BatchingSettings(BaseModel):
         le=65_536,  # beyond it a batch only adds latency: no CPU model gets faster per row
         description="The most rows in one batch. A model's own bound, if lower, wins.",
     )
+    quick_rows: int = Field(
+        default=2048,
+        ge=0,
+        le=65_536,
+        description="The same for a model that has run a full batch at 10 microseconds a row. 0 makes no difference.",
+    )
     max_delay_s: float = Field(
         default=0.0,
         ge=0.0,

@@ -255,3 +255,32 @@ def test_a_policy_that_cannot_work_is_refused(name: str, value: float) -> None:
 def test_repr_shows_what_is_queued() -> None:
     batcher = batcher_of(singles(KEYS[3], 0, 2), chunk_of(KEYS[0], [Request(2, 3)]))
     assert repr(batcher) == "<MicroBatcher 3 requests, 5 rows, models ['a', 'b']>"
+
+
+@pytest.mark.parametrize(
+    ("ran", "most"),
+    [
+        ([], 4),
+        ([(4, 4e-5)], 8),
+        ([(3, 1e-6)], 4),  # not a full batch: it says nothing
+        ([(4, 5e-5)], 4),
+        ([(4, 4e-5), (8, 1e-3)], 4),  # too slow at last
+        ([(4, 1.0), (4, 1e-5)], 8),
+    ],
+)
+def test_a_model_that_runs_full_batches_quickly_gets_larger_ones(ran: list[tuple[int, float]], most: int) -> None:
+    batcher: MicroBatcher[Request] = MicroBatcher(BatchPolicy(max_rows=4, quick_rows=8))
+    for rows, seconds in ran:
+        batcher.observe("a", rows, seconds)
+    batcher.add([singles(BatchKey("a"), 0, 20), singles(BatchKey("other"), 20, 20)])
+    assert batcher.most_rows == most
+    sizes = {taken[0]: len(taken) for taken in drained(batcher)}
+    assert sizes[0] == most
+    assert sizes[20] == 4, "what one model has shown says nothing of another"
+
+
+def test_a_quick_models_own_bound_still_holds() -> None:
+    batcher: MicroBatcher[Request] = MicroBatcher(BatchPolicy(max_rows=4, quick_rows=8))
+    batcher.observe("b", 4, 1e-5)
+    batcher.add([singles(BatchKey("b", max_rows=3), 0, 9)])
+    assert drained(batcher) == [[0, 1, 2], [3, 4, 5], [6, 7, 8]]
