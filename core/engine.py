@@ -21,7 +21,8 @@ from penstock.schemas.errors import ModelError, PenstockError, RequestError, wit
 
 _FEW_ROWS: Final = 16
 _QUICK_S: Final = 0.001  # decoding one step holds the event loop for twice as long
-_PROVEN: Final = 32  # quick runs in a row before a model counts as quick; one slow run begins the count again
+_PROVEN: Final = 32  # points at which a model counts as quick: a quick run of few rows is one, up to twice as many
+_SLOW_COSTS: Final = 16  # points; a machine that has a bad moment now and then makes no model slow, one run in ten does
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +54,8 @@ class InferenceEngine:
     def __init__(self, models: ModelTable) -> None:
         self._models = models
         self._handed_over = 0  # batches the thread has not answered yet; changes on the event loop only
-        # Quick runs of few rows in a row; a model that is dropped takes its count along.
-        self._quick_runs: WeakKeyDictionary[Model, int] = WeakKeyDictionary()
+        # How quick each model has been of late; one that is dropped takes its points along.
+        self._points: WeakKeyDictionary[Model, int] = WeakKeyDictionary()
         self._inbox: queue.SimpleQueue[tuple[Batch[Any], asyncio.Future[Inference]] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
@@ -101,8 +102,8 @@ class InferenceEngine:
     def _answer(self, future: "asyncio.Future[Inference]", inference: Inference, rows: int) -> None:
         model = inference.model
         if model is not None and model.steady and rows <= _FEW_ROWS:
-            runs = self._quick_runs.get(model, 0)
-            self._quick_runs[model] = runs + 1 if inference.ran_s < _QUICK_S else 0
+            points = self._points.get(model, 0) + (1 if inference.ran_s < _QUICK_S else -_SLOW_COSTS)
+            self._points[model] = min(max(points, 0), 2 * _PROVEN)
         if not future.done():
             future.set_result(inference)
 
@@ -115,7 +116,7 @@ class InferenceEngine:
             model = self._models.resolve(batch.key.model, batch.key.version)
         except RequestError:
             return True  # nothing will run
-        return self._quick_runs.get(model, 0) >= _PROVEN
+        return self._points.get(model, 0) >= _PROVEN
 
     def _run(self, batch: Batch[Any]) -> Inference:
         start = time.monotonic()
