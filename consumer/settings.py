@@ -18,6 +18,7 @@ from penstock.core.settings import (
     ModelsSettings,
     ServedModelsSettings,
 )
+from penstock.transport.control.settings import ControlSettings
 from penstock.transport.settings import KafkaSettings
 
 # Kafka's rule: org.apache.kafka.common.internals.Topic, LEGAL_CHARS and MAX_NAME_LENGTH.
@@ -181,6 +182,7 @@ class EmbeddedSettings(Settings):
     )
     batching: BatchingSettings = Field(default_factory=BatchingSettings, description="How requests are gathered.")
     limits: LimitsSettings = Field(default_factory=LimitsSettings, description="How large a request may be.")
+    control: ControlSettings = Field(default_factory=ControlSettings, description="Who may say what serves.")
     http: HttpSettings = Field(default_factory=HttpSettings, description="Where health and metrics are served.")
 
 
@@ -219,4 +221,5 @@ class ToolSettings(Settings):
 
     kafka: KafkaSettings = Field(default_factory=KafkaSettings, description="The connection to the cluster.")
     worker: LaneSettings = Field(default_factory=LaneSettings, description="Where requests come and replies go.")
+    control: ControlSettings = Field(default_factory=ControlSettings, description="Who may say what serves.")
     http: HttpSettings = Field(default_factory=HttpSettings, description="Where health and metrics are served.")

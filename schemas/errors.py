@@ -31,6 +31,7 @@ class ErrorCode(StrEnum):
     VERSION_GONE = "VERSION_GONE"  # the model is here, the pinned version is not
     EXPIRED = "EXPIRED"  # the deadline passed before the model ran
     MODEL_FAILED = "MODEL_FAILED"  # the model raised
+    THROTTLED = "THROTTLED"  # over the rate that an operator has set
     REPLY_TOO_LARGE = "REPLY_TOO_LARGE"  # the answer does not fit the reply topic
     # The next ones never reach a reply topic: they are reasons of dead letters.
     REPLY_FORBIDDEN = "REPLY_FORBIDDEN"  # reply topic outside the allow-list
@@ -38,7 +39,7 @@ class ErrorCode(StrEnum):
     UNREADABLE = "UNREADABLE"  # the record itself cannot be read
 
 
-RETRYABLE: Final = frozenset({ErrorCode.EXPIRED})
+RETRYABLE: Final = frozenset({ErrorCode.EXPIRED, ErrorCode.THROTTLED})
 """Codes after which the same request may succeed when it is sent again."""
 
 

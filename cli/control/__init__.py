@@ -1,0 +1,1 @@
+"""The commands that change what serves, and show it."""

@@ -1,0 +1,1 @@
+"""Following the control topic: what serves, and how much, changes while requests flow."""

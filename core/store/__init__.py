@@ -1,0 +1,1 @@
+"""Versions of models as immutable, verified folders, near or far."""

@@ -1,0 +1,1 @@
+"""Commands to a service, and what its workers say to them."""

@@ -1,0 +1,1 @@
+"""The control topic: what operators ask for, and what workers say of it."""

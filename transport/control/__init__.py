@@ -1,0 +1,1 @@
+"""The control topic and the status topic, as both sides use them."""

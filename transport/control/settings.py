@@ -1,0 +1,53 @@
+"""The settings of control: who may say what serves, and where it is said."""
+
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+_SECTION: Final = ConfigDict(
+    frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False, hide_input_in_errors=True
+)
+_Topic = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9._-]{1,249}$")]
+
+
+class ControlSettings(BaseModel):
+    """Who may say what serves while it serves, and where. A worker and those who command it must agree on it."""
+
+    model_config = _SECTION
+
+    enabled: bool = Field(default=False, description="Whether workers follow the control topic.")
+    topic: _Topic | None = Field(
+        default=None, description="Topic of the commands; by default the group's name with -control."
+    )
+    status_topic: _Topic | None = Field(
+        default=None, description="Topic where workers say what they do; by default the group's name with -status."
+    )
+    signing: Literal["required", "off"] = Field(
+        default="required", description="off takes orders from whoever may write to the topic."
+    )
+    trusted_keys: Path | None = Field(
+        default=None, description="TOML file of the public keys that may sign commands from the beginning."
+    )
+    key: Path | None = Field(
+        default=None, description="File of the private key that `penstock deploy` and the like use."
+    )
+    start_timeout_s: float = Field(
+        default=30.0, ge=1.0, le=3600.0, description="Seconds to read the control topic before the worker gives up."
+    )
+    report_interval_s: float = Field(
+        default=1.0, ge=0.1, le=60.0, description="Seconds between a worker's reports on the status topic."
+    )
+    max_delayed_bytes: int = Field(
+        default=16 * 1024 * 1024,
+        ge=0,
+        description="Bytes of requests that throttles may hold back; what is beyond is answered THROTTLED.",
+    )
+
+    def topic_of(self, group: str) -> str:
+        """Return the control topic of a group."""
+        return self.topic or f"{group}-control"
+
+    def status_topic_of(self, group: str) -> str:
+        """Return the status topic of a group."""
+        return self.status_topic or f"{group}-status"
