@@ -56,7 +56,8 @@ class _Assembly:
     def _key_of(self, inputs: dict[str, Array]) -> BatchKey:
         signature = self._model.signature
         family = tuple([array.shape[1:] for array in inputs.values()]) if signature.batched else ()
-        return BatchKey(self._model.name, self._version, family, signature.max_rows, signature.batched)
+        own = signature.max_rows, signature.batched, signature
+        return BatchKey(self._model.name, self._version, family, *own)
 
     def add_block(self, block: RequestBlock, places: range) -> None:
         """Add a block whose rows are the next ones of the columns."""

@@ -107,6 +107,17 @@ class RequestBlock(Sequence[PendingRequest]):
     def __iter__(self) -> Iterator[PendingRequest]:
         return map(self._alone, range(len(self)))
 
+    def pick(self, places: Sequence[int]) -> "RequestBlock":
+        """Return a block of the requests at the places, which ascend."""
+        weight = sum(self._weight(place, place + 1) for place in places)
+        records, keys = [self.records[place] for place in places], [self.keys[place] for place in places]
+        part = RequestBlock(self.progress, self.envelope, self.route, records, keys, weight=weight)
+        part.echo_name = self.echo_name
+        for name in ("routes", "echoes", "ids", "deadlines", "rows", "outputs"):
+            column = getattr(self, name)
+            setattr(part, name, column and [column[place] for place in places])
+        return part
+
     @property
     def held_rows(self) -> int:
         """Rows that all of them count for in back-pressure."""

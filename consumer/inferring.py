@@ -3,13 +3,16 @@
 import asyncio
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Final
 
 from penstock.consumer.outbox import Outbox
 from penstock.consumer.pending import PendingRequest
+from penstock.consumer.placing import place
 from penstock.consumer.queue import RequestQueue
-from penstock.core.chunk import Batch
+from penstock.core.batch import Batch
 from penstock.core.engine import Inference, InferenceEngine
+from penstock.core.model_table import ModelTable
 from penstock.schemas.errors import ErrorCode, RequestError
 from penstock.schemas.logger import Logger
 
@@ -19,6 +22,8 @@ log = Logger(__name__)
 # take, and the engine must not run dry meanwhile (measured: four carry a tenth more than two, eight no more than four).
 _AHEAD: Final = 4
 
+_Submitted = tuple[Batch[PendingRequest], "asyncio.Future[Inference]"]
+
 
 class Inferring:
     """Keeps the engine busy and answers what it has run.
@@ -27,13 +32,24 @@ class Inferring:
         queue: where batches come from.
         engine: where they run.
         outbox: where answers go.
+        models: which versions serve.
+        on_answered: called with each batch that was answered, and what became of it.
     """
 
-    def __init__(self, queue: RequestQueue, engine: InferenceEngine, outbox: Outbox) -> None:
+    def __init__(
+        self,
+        queue: RequestQueue,
+        engine: InferenceEngine,
+        outbox: Outbox,
+        models: ModelTable,
+        on_answered: Callable[[Batch[PendingRequest], Inference], None] | None = None,
+    ) -> None:
         self._queue = queue
         self._engine = engine
         self._outbox = outbox
-        self._running: deque[tuple[Batch[PendingRequest], asyncio.Future[Inference]]] = deque()
+        self._models = models
+        self._on_answered = on_answered
+        self._running: deque[_Submitted] = deque()
 
     def __len__(self) -> int:
         return len(self._running)
@@ -53,12 +69,20 @@ class Inferring:
             self._running.popleft()
             self._queue.observe(batch.key.model, batch.rows, inference.ran_s)
             self._hand_over()  # the engine goes on while this batch is encoded
-            if not self._retries_in_halves(batch, inference):
-                self._outbox.answer(batch, inference)
+            if self._retries_in_halves(batch, inference):
+                continue
+            self._outbox.answer(batch, inference)
+            if self._on_answered is not None:
+                self._on_answered(batch, inference)
 
     def _hand_over(self) -> None:
         while len(self._running) < _AHEAD and (batch := self._queue.take()) is not None:
-            self._running.append((batch, self._engine.submit(batch)))
+            self._running.extend(self._submitted(batch))
+
+    def _submitted(
+        self, batch: Batch[PendingRequest]
+    ) -> "list[tuple[Batch[PendingRequest], asyncio.Future[Inference]]]":
+        return [(part, self._engine.submit(part)) for part in place(batch, self._models)]
 
     def _retries_in_halves(self, batch: Batch[PendingRequest], inference: Inference) -> bool:
         """Find the request that makes a batch fail: run its halves, until one request fails alone.
@@ -71,7 +95,7 @@ class Inferring:
             return False
         requests = batch.requests
         if not isinstance(error, RequestError) and sum(request.rows > 0 for request in requests) > 1:
-            halves = [(half, self._engine.submit(half)) for half in batch.halves(time.monotonic())]
+            halves = [each for half in batch.halves(time.monotonic()) for each in self._submitted(half)]
             self._running.extendleft(reversed(halves))
             return True
         code = error.code if isinstance(error, RequestError) else ErrorCode.MODEL_FAILED

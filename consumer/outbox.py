@@ -14,7 +14,7 @@ from penstock.consumer.pending import PendingRequest, finish
 from penstock.consumer.reply_builder import ReplyBuilder
 from penstock.consumer.routes import ReplyRouter
 from penstock.consumer.settings import WorkerSettings
-from penstock.core.chunk import Batch
+from penstock.core.batch import Batch
 from penstock.core.engine import Inference
 from penstock.core.metrics import Metrics
 from penstock.schemas.errors import ErrorCode, RequestError, TransportError

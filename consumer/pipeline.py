@@ -63,7 +63,7 @@ class Pipeline:
         self._options = options
         self._models = models
         self._engine = InferenceEngine(models)
-        self._queue = RequestQueue(MicroBatcher(BatchPolicy(**settings.batching.model_dump())))
+        self._queue = RequestQueue(MicroBatcher(BatchPolicy(**settings.batching.model_dump()), models.is_ready))
         self._valve = Valve(
             Bounds(
                 max_bytes=worker.max_buffered_bytes,
@@ -103,7 +103,8 @@ class Pipeline:
             max_records=worker.fetch_max_records,
             client_options=options,
         )
-        self._inferring = Inferring(self._queue, self._engine, self._outbox)
+        self._inferring = Inferring(self._queue, self._engine, self._outbox, models)
+        models.on_change = self._queue.wake
         metrics.max_bytes.set(worker.max_buffered_bytes)
         metrics.max_rows.set(worker.max_buffered_rows)
         for name in models:

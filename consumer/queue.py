@@ -6,8 +6,9 @@ import time
 from collections.abc import Iterable
 
 from penstock.consumer.pending import PendingRequest
+from penstock.core.batch import Batch
 from penstock.core.batcher import MicroBatcher
-from penstock.core.chunk import Batch, Chunk
+from penstock.core.chunk import Chunk
 
 
 class RequestQueue:
@@ -30,8 +31,8 @@ class RequestQueue:
 
     @property
     def rows(self) -> int:
-        """Rows that wait for the engine."""
-        return self._batcher.rows
+        """Rows that wait for the engine, and not for their model."""
+        return self._batcher.ready_rows
 
     @property
     def most_rows(self) -> int:
@@ -45,6 +46,10 @@ class RequestQueue:
     def add(self, chunks: Iterable[Chunk[PendingRequest]]) -> None:
         """Queue chunks and wake the inference loop."""
         self._batcher.add(chunks)
+        self._added.set()
+
+    def wake(self) -> None:
+        """Have the inference loop look again: what could not run may be able to now."""
         self._added.set()
 
     def take(self) -> Batch[PendingRequest] | None:

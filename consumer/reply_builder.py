@@ -1,11 +1,13 @@
 """Outcomes become records: replies with their provenance, and error replies."""
 
+from functools import lru_cache
 from itertools import repeat
 from typing import Final
 
 from penstock.consumer.block import RequestBlock
 from penstock.consumer.pending import PendingRequest, Route
-from penstock.core.chunk import Batch, Chunk
+from penstock.core.batch import Batch
+from penstock.core.chunk import Chunk
 from penstock.core.engine import Inference
 from penstock.schemas import headers as h
 from penstock.schemas.errors import ErrorCode, RequestError, without_frames
@@ -17,7 +19,7 @@ from penstock.transport.record_encoding import OwnHeader, RecordColumns, SingleR
 
 _JSON: Final[Header] = (h.CONTENT_TYPE, h.JSON_TYPE.encode())
 _RAW: Final[Header] = (h.CONTENT_TYPE, h.RAW_TYPE.encode())
-NO_EPOCH: Final[Header] = (h.EPOCH, b"-1")  # no control command is in force
+_NO_EPOCH: Final = -1  # no control command is in force
 
 Shared = tuple[tuple[Header, ...], tuple[Header, ...]]  # what every JSON reply, and every raw reply, of a batch says
 
@@ -31,10 +33,11 @@ class ReplyBuilder:
 
     def __init__(self, max_reply_bytes: int) -> None:
         self._max_reply_bytes = max_reply_bytes
-        self.epoch: Header = NO_EPOCH
+        self._epoch = _epoch_header(_NO_EPOCH)  # in force for the newest batch
 
     def build(self, batch: Batch[PendingRequest], inference: Inference) -> list[tuple[Route, Parcel]]:
         """Answer every request of a batch that ran, in order; each parcel's tokens are its requests."""
+        self._epoch = _epoch_header(inference.epoch)
         encoder, shared = _encoder_for(inference), self._shared_headers(inference)
         parcels: list[tuple[Route, Parcel]] = []
         row = 0
@@ -74,7 +77,7 @@ class ReplyBuilder:
         """Build the reply that says why there is no answer."""
         request.error = error
         code = (h.ERROR, error.code.value.encode())
-        headers = [*request.echo, source_of(request), code, self.epoch, _JSON]
+        headers = [*request.echo, source_of(request), code, self._epoch, _JSON]
         return request.record.key, encode_error(error, request.id), headers, request, None
 
     def _shared_headers(self, inference: Inference) -> Shared:
@@ -82,7 +85,12 @@ class ReplyBuilder:
         if model is None:
             return (), ()
         ran = (h.MODEL, f"{model.name}@{model.version}".encode())
-        return (ran, self.epoch, _JSON), (ran, self.epoch, _RAW)
+        return (ran, self._epoch, _JSON), (ran, self._epoch, _RAW)
+
+
+@lru_cache(maxsize=4)
+def _epoch_header(epoch: int) -> Header:
+    return h.EPOCH, b"%d" % epoch
 
 
 def source_of(request: PendingRequest) -> Header:
@@ -146,7 +154,10 @@ def _encoder_for(inference: Inference) -> BatchEncoder | None:
     model = inference.model
     if model is None or not inference.outputs:
         return None
-    return BatchEncoder(model.name, model.version, inference.outputs, batched=model.signature.batched)
+    signature, finite_only = model.signature, inference.finite_only
+    return BatchEncoder(
+        model.name, model.version, inference.outputs, batched=signature.batched, finite_only=finite_only
+    )
 
 
 def _encode(encoder: BatchEncoder | None, request: PendingRequest, row: int) -> bytes | RequestError:

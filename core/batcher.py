@@ -8,11 +8,12 @@ Pure: no clock, no tasks, no Kafka. Time comes in as `now`.
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Generic
 
-from penstock.core.chunk import Batch, BatchKey, Chunk, R
+from penstock.core.batch import Batch
+from penstock.core.chunk import BatchKey, Chunk, R
 
 _QUICK_ROW_S: Final = 1e-5  # of a model whose batches may grow: 512 rows in 5 ms
 
@@ -45,11 +46,18 @@ class MicroBatcher(Generic[R]):
     A model's chunks leave in the order they came: a batch is a prefix of its queue with one key, so the order of
     the requests of a record key holds per model. Among models, the one whose head has waited longest goes first.
 
+    Args:
+        policy: of the models that have none of their own.
+        is_ready: tells whether requests for a model and a version could run now; while they could not, that model's
+            queue waits, and no other.
+
     `rows` and `requests` count what is queued; only `add`, `take` and `clear` change them.
     """
 
-    def __init__(self, policy: BatchPolicy) -> None:
+    def __init__(self, policy: BatchPolicy, is_ready: Callable[[str, str | None], bool] | None = None) -> None:
         self._policy = policy
+        self._policies: Mapping[str, BatchPolicy] = {}
+        self._is_ready = is_ready
         self._queues: dict[str, deque[Chunk[R]]] = {}
         self._quick: set[str] = set()  # models
         self.rows = 0
@@ -69,9 +77,26 @@ class MicroBatcher(Generic[R]):
                 self._count(chunk, 1)
 
     @property
+    def policy(self) -> BatchPolicy:
+        """Of the models that have none of their own."""
+        return self._policy
+
+    def set_policies(self, policies: Mapping[str, BatchPolicy]) -> None:
+        """Set the policies of models that have one of their own, instead of those set before."""
+        self._policies = policies
+
+    @property
     def most_rows(self) -> int:
         """The most rows that a batch of any model may have now."""
-        return max(self._policy.max_rows, self._policy.quick_rows) if self._quick else self._policy.max_rows
+        return max([self._policy.max_rows, *map(self._most_for, self._policies), *map(self._most_for, self._quick)])
+
+    @property
+    def ready_rows(self) -> int:
+        """Rows of what is queued, without the queues that wait for their model."""
+        if self._is_ready is None:
+            return self.rows
+        waiting = [queue for queue in self._queues.values() if not self._may_run(queue)]
+        return self.rows - sum(chunk.rows for queue in waiting for chunk in queue)
 
     def observe(self, model: str, rows: int, ran_s: float) -> None:
         """Learn how long a batch took; a full one decides how large the model's next ones may be.
@@ -81,7 +106,7 @@ class MicroBatcher(Generic[R]):
             rows: rows that ran.
             ran_s: seconds they took.
         """
-        if rows >= self._policy.max_rows:
+        if rows >= self._policy_of(model).max_rows:
             (self._quick.add if ran_s <= rows * _QUICK_ROW_S else self._quick.discard)(model)
 
     def take(self, now: float) -> Batch[R] | None:
@@ -90,10 +115,10 @@ class MicroBatcher(Generic[R]):
         Args:
             now: monotonic seconds.
         """
-        due = [queue for queue in self._queues.values() if self._is_due(queue, now)]
+        due = [queue for queue in self._queues.values() if self._is_due(queue, now) and self._may_run(queue)]
         if not due:
             return None
-        queue = min(due, key=lambda queue: queue[0].arrived)
+        queue = due[0] if len(due) == 1 else min(due, key=lambda queue: queue[0].arrived)
         batch = self._cut(queue)
         if not queue:
             del self._queues[batch.key.model]
@@ -104,9 +129,8 @@ class MicroBatcher(Generic[R]):
         return batch
 
     def next_due(self) -> float | None:
-        """Return when the next batch is due at the latest, monotonic seconds; None when nothing is queued."""
-        heads = [queue[0].arrived for queue in self._queues.values()]
-        return min(heads) + self._policy.max_delay_s if heads else None
+        """Return when the next batch is due at the latest, monotonic seconds; None when nothing could run."""
+        return min(map(self._due_at, filter(self._may_run, self._queues.values())), default=None)
 
     def clear(self) -> list[R]:
         """Forget everything queued and return the requests, in no particular order."""
@@ -115,9 +139,19 @@ class MicroBatcher(Generic[R]):
         self.rows = self.requests = 0
         return dropped
 
+    def _may_run(self, queue: deque[Chunk[R]]) -> bool:
+        key = queue[0].key
+        return self._is_ready is None or self._is_ready(key.model, key.version)
+
+    def _policy_of(self, model: str) -> BatchPolicy:
+        return self._policies.get(model, self._policy)
+
+    def _due_at(self, queue: deque[Chunk[R]]) -> float:
+        return queue[0].arrived + self._policy_of(queue[0].key.model).max_delay_s
+
     def _is_due(self, queue: deque[Chunk[R]], now: float) -> bool:
         head = queue[0]
-        if now >= head.arrived + self._policy.max_delay_s or not head.key.batched:
+        if now >= self._due_at(queue) or not head.key.batched:
             return True
         most, rows = self._max_rows(head.key), 0
         for chunk in queue:
@@ -148,8 +182,12 @@ class MicroBatcher(Generic[R]):
         return Batch(key, taken, rows)
 
     def _max_rows(self, key: BatchKey) -> int:
-        most = self.most_rows if key.model in self._quick else self._policy.max_rows
+        most = self._most_for(key.model)
         return most if key.max_rows is None else min(most, key.max_rows)
+
+    def _most_for(self, model: str) -> int:
+        policy = self._policy_of(model)
+        return max(policy.max_rows, policy.quick_rows) if model in self._quick else policy.max_rows
 
     def _count(self, chunk: Chunk[R], sign: int) -> None:
         self.rows += sign * chunk.rows

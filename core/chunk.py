@@ -1,4 +1,4 @@
-"""Requests that may run together, and the batch made of them.
+"""Requests that may run together.
 
 A fetch becomes chunks, not single requests: the rows of a chunk lie in one array, so that moving it, splitting
 it and stacking it costs the same for one request as for five hundred.
@@ -6,12 +6,11 @@ it and stacking it costs the same for one request as for five hundred.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import chain
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
-from penstock.core.model import Array
+from penstock.core.model import Array, Signature
 from penstock.schemas.errors import ErrorCode, RequestError
 
 
@@ -32,6 +31,16 @@ class Rows(Protocol):
 
 
 R = TypeVar("R", bound=Rows)
+R_co = TypeVar("R_co", bound=Rows, covariant=True)
+
+
+@runtime_checkable
+class Columns(Protocol[R_co]):
+    """Requests that are kept as columns, and of which some can be taken without making objects."""
+
+    def pick(self, places: Sequence[int]) -> Sequence[R_co]:
+        """Return those at the places, which ascend."""
+        ...
 
 
 class BatchKey(NamedTuple):
@@ -43,6 +52,7 @@ class BatchKey(NamedTuple):
         family: the shapes of one row of each input where the signature leaves them free.
         max_rows: the model's own bound on a batch; None is no bound.
         batched: False for a model that takes one request at a time.
+        signature: by which the rows were read; None for requests that failed before there was one.
     """
 
     model: str
@@ -50,6 +60,7 @@ class BatchKey(NamedTuple):
     family: tuple[tuple[int, ...], ...] = ()
     max_rows: int | None = None
     batched: bool = True
+    signature: Signature | None = None
 
 
 @dataclass(slots=True)
@@ -104,6 +115,19 @@ class Chunk(Generic[R]):
             head.counts, tail.counts = self.counts[:count], self.counts[count:]
         return head, tail
 
+    def pick(self, places: Sequence[int]) -> "Chunk[R]":
+        """Return a chunk of the requests at the places, which ascend, and of their rows."""
+        requests = self.requests
+        picked = requests.pick(places) if isinstance(requests, Columns) else [requests[place] for place in places]
+        wanted = np.zeros(len(requests), dtype=bool)
+        wanted[places] = True
+        mask = wanted if self.uniform else np.repeat(wanted, self._counts())
+        inputs = {name: array[mask] for name, array in self.inputs.items()}
+        part = Chunk(self.key, picked, inputs, int(mask.sum()), self.arrived, self.deadline, self.uniform)
+        if self.counts is not None:
+            part.counts = [self.counts[place] for place in places]
+        return part
+
     def _counts(self) -> list[int]:
         return [request.rows for request in self.itemised()] if self.counts is None else self.counts
 
@@ -143,61 +167,3 @@ class Chunk(Generic[R]):
                 request.fail(error())
                 self.uniform = False
         self.rows = int(mask.sum())
-
-
-@dataclass(slots=True)
-class Batch(Generic[R]):
-    """Chunks of one key, about to run as one.
-
-    Attributes:
-        key: what they share.
-        chunks: in order, at least one.
-        rows: rows of all of them; 0 when every request has failed already.
-    """
-
-    key: BatchKey
-    chunks: list[Chunk[R]]
-    rows: int
-
-    @property
-    def requests(self) -> list[R]:
-        """All requests in order, each as an object of its own."""
-        if len(self.chunks) == 1:
-            return self.chunks[0].itemised()
-        return list(chain.from_iterable(chunk.itemised() for chunk in self.chunks))
-
-    @property
-    def uniform(self) -> bool:
-        """Whether every request has one row and none has failed."""
-        return all(chunk.uniform for chunk in self.chunks)
-
-    @property
-    def arrived(self) -> float:
-        """When its oldest request came, monotonic seconds."""
-        return self.chunks[0].arrived
-
-    def stack(self) -> dict[str, Array]:
-        """Return the inputs of the whole batch, copied only when there are several chunks."""
-        filled = [chunk.inputs for chunk in self.chunks if chunk.rows]
-        if len(filled) <= 1:
-            return filled[0] if filled else {}
-        return {name: np.concatenate([inputs[name] for inputs in filled]) for name in filled[0]}
-
-    def halves(self, now: float) -> "list[Batch[R]]":
-        """Cut a batch that failed in two, to find the request that makes it fail; needs two requests.
-
-        Args:
-            now: monotonic seconds; what has expired meanwhile does not run again.
-        """
-        halves = self.merged().halve()
-        for half in halves:
-            half.expire(now)
-        return [Batch(self.key, [half], half.rows) for half in halves]
-
-    def merged(self) -> Chunk[R]:
-        """Return the batch as one chunk."""
-        if len(self.chunks) == 1:
-            return self.chunks[0]
-        deadlines = [chunk.deadline for chunk in self.chunks if chunk.deadline is not None]
-        deadline = min(deadlines, default=None)
-        return Chunk(self.key, self.requests, self.stack(), self.rows, self.arrived, deadline, self.uniform)

@@ -10,14 +10,15 @@ import asyncio
 import queue
 import threading
 import time
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
-from penstock.core.chunk import Batch
-from penstock.core.model import Array, Model
-from penstock.core.model_table import ModelTable
-from penstock.schemas.errors import ModelError, PenstockError, RequestError, without_frames
+from penstock.core.batch import Batch
+from penstock.core.model import Array, Model, Signature
+from penstock.core.model_table import ModelTable, close_model
+from penstock.schemas.errors import ErrorCode, ModelError, PenstockError, RequestError, without_frames
 
 _FEW_ROWS: Final = 16
 _QUICK_S: Final = 0.001  # decoding one step holds the event loop for twice as long
@@ -33,6 +34,7 @@ class Inference:
         model: the version that ran; None when there was nothing to run or no such model.
         outputs: name -> array, first dimension the rows of the batch when the model is batched.
         error: why it failed; None when it ran.
+        epoch: offset of the control command that was in force when it was handed over; -1 where none was.
         waited_s: seconds from the arrival of the oldest request to the start of the run.
         ran_s: seconds the model took.
     """
@@ -42,13 +44,24 @@ class Inference:
     error: PenstockError | None
     waited_s: float
     ran_s: float
+    epoch: int = -1
+    finite_only: bool = False
+
+
+class _Job(NamedTuple):
+    """A batch, the version that runs it or why none does, and what was in force when that was decided."""
+
+    batch: Batch[Any]
+    model: Model | RequestError
+    epoch: int
+    finite_only: bool
 
 
 class InferenceEngine:
     """Runs batches on a thread of its own, one at a time, in the order submitted.
 
     Args:
-        models: read once per batch, so that a switch never splits one.
+        models: read once per batch, when it is handed over, so that a switch never splits one.
     """
 
     def __init__(self, models: ModelTable) -> None:
@@ -56,7 +69,7 @@ class InferenceEngine:
         self._handed_over = 0  # batches the thread has not answered yet; changes on the event loop only
         # How quick each model has been of late; one that is dropped takes its points along.
         self._points: WeakKeyDictionary[Model, int] = WeakKeyDictionary()
-        self._inbox: queue.SimpleQueue[tuple[Batch[Any], asyncio.Future[Inference]] | None] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[tuple[_Job | Model, asyncio.Future[Any]] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -71,11 +84,22 @@ class InferenceEngine:
             A future of what became of it. It never holds an exception: failures are in `Inference.error`.
         """
         future: asyncio.Future[Inference] = asyncio.get_running_loop().create_future()
-        if self._handed_over == 0 and self._is_quick(batch):
-            self._answer(future, self._run(batch), batch.rows)
+        job = self._job(batch)
+        if self._handed_over == 0 and self._is_quick(job):
+            self._answer(future, _run(job), batch.rows)
         else:
             self._handed_over += 1
-            self._inbox.put((batch, future))
+            self._inbox.put((job, future))
+        return future
+
+    def retire(self, model: Model) -> "asyncio.Future[None]":
+        """Close a model, which is in the table no more, after the batches that were handed over for it.
+
+        Returns:
+            A future that is done when it is closed.
+        """
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._inbox.put((model, future))
         return future
 
     async def close(self, timeout_s: float) -> bool:
@@ -87,13 +111,17 @@ class InferenceEngine:
         return not self._thread.is_alive()
 
     def _work(self) -> None:
-        while (job := self._inbox.get()) is not None:
-            batch, future = job
-            inference = self._run(batch)
+        while (item := self._inbox.get()) is not None:
+            job, future = item
+            if isinstance(job, _Job):
+                call = partial(self._taken_back, future, _run(job), job.batch.rows)
+            else:
+                close_model(job)
+                call = partial(_settle, future)
             # The loop may have been closed on a process that is being stopped the hard way.
             loop = future.get_loop()
             if not loop.is_closed():
-                loop.call_soon_threadsafe(self._taken_back, future, inference, batch.rows)
+                loop.call_soon_threadsafe(call)
 
     def _taken_back(self, future: "asyncio.Future[Inference]", inference: Inference, rows: int) -> None:
         self._handed_over -= 1
@@ -107,35 +135,56 @@ class InferenceEngine:
         if not future.done():
             future.set_result(inference)
 
-    def _is_quick(self, batch: Batch[Any]) -> bool:
-        if batch.rows == 0:
-            return True
-        if batch.rows > _FEW_ROWS:
-            return False
-        try:
-            model = self._models.resolve(batch.key.model, batch.key.version)
-        except RequestError:
-            return True  # nothing will run
-        return self._points.get(model, 0) >= _PROVEN
+    def _job(self, batch: Batch[Any]) -> _Job:
+        models = self._models
+        return _Job(batch, self._model_for(batch), models.epoch, models.refuses_not_finite(batch.key.model))
 
-    def _run(self, batch: Batch[Any]) -> Inference:
-        start = time.monotonic()
-        waited = start - batch.arrived
-        if batch.rows == 0:
-            return Inference(None, {}, None, waited, 0.0)
-        model: Model | None = None
+    def _model_for(self, batch: Batch[Any]) -> Model | RequestError:
+        key = batch.key
         try:
-            model = self._models.resolve(batch.key.model, batch.key.version)
-            outputs = model.run(batch.stack())
-            _check(model, outputs, batch.rows)
-        except (RequestError, ModelError) as error:
-            return Inference(model, {}, without_frames(error), waited, time.monotonic() - start)
-        # A model is somebody else's code: whatever it raises, a sys.exit() too, is an answer and not this thread's end.
-        except BaseException as error:
-            failure = ModelError(f"{type(error).__name__} while running")
-            failure.__cause__ = without_frames(error)
-            return Inference(model, {}, failure, waited, time.monotonic() - start)
-        return Inference(model, outputs, None, waited, time.monotonic() - start)
+            model = self._models.resolve(key.model, batch.version or key.version)
+        except RequestError as error:
+            return without_frames(error)
+        if key.signature is None or model.signature is key.signature or _alike(model.signature, key.signature):
+            return model
+        text = f"the request was read for another version than {model.name}@{model.version}, which takes other inputs"
+        return RequestError(ErrorCode.BAD_INPUT, text)
+
+    def _is_quick(self, job: _Job) -> bool:
+        if job.batch.rows == 0 or isinstance(job.model, RequestError):
+            return True  # nothing will run
+        return job.batch.rows <= _FEW_ROWS and self._points.get(job.model, 0) >= _PROVEN
+
+
+def _run(job: _Job) -> Inference:
+    batch, model, epoch, finite_only = job
+    start = time.monotonic()
+    waited = start - batch.arrived
+    if batch.rows == 0:
+        return Inference(None, {}, None, waited, 0.0, epoch)
+    if isinstance(model, RequestError):
+        return Inference(None, {}, model, waited, 0.0, epoch)
+    try:
+        outputs = model.run(batch.stack())
+        _check(model, outputs, batch.rows)
+    except (RequestError, ModelError) as error:
+        return Inference(model, {}, without_frames(error), waited, time.monotonic() - start, epoch)
+    # A model is somebody else's code: whatever it raises, a sys.exit() too, is an answer and not this thread's end.
+    except BaseException as error:
+        failure = ModelError(f"{type(error).__name__} while running")
+        failure.__cause__ = without_frames(error)
+        return Inference(model, {}, failure, waited, time.monotonic() - start, epoch)
+    return Inference(model, outputs, None, waited, time.monotonic() - start, epoch, finite_only)
+
+
+def _alike(model: Signature, read_for: Signature) -> bool:
+    """Tell whether rows read by one signature suit another one; each model's own bound is held when a batch forms."""
+    return replace(model, max_rows=None) == replace(read_for, max_rows=None)
+
+
+def _settle(future: "asyncio.Future[None]") -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 def _check(model: Model, outputs: dict[str, Array], rows: int) -> None:

@@ -39,9 +39,19 @@ class BatchEncoder:
         model, version: what ran.
         outputs: name -> array.
         batched: the first dimension of each output is the rows of the batch; else it is one request's answer.
+        finite_only: raw replies with NaN or infinity are refused too; JSON has no word for them.
     """
 
-    def __init__(self, model: str, version: str, outputs: Mapping[str, Array], *, batched: bool = True) -> None:
+    def __init__(
+        self,
+        model: str,
+        version: str,
+        outputs: Mapping[str, Array],
+        *,
+        batched: bool = True,
+        finite_only: bool = False,
+    ) -> None:
+        self._finite_only = finite_only
         self._head = _head(model, version)
         self._arrays = {name: array if batched else array[np.newaxis] for name, array in outputs.items()}
         self._batched = batched
@@ -120,7 +130,8 @@ class BatchEncoder:
         """Return the bytes of one output, the model's first unless named.
 
         Raises:
-            RequestError: BAD_INPUT for an output the model has not, UNSUPPORTED for strings.
+            RequestError: BAD_INPUT for an output the model has not, UNSUPPORTED for strings, BAD_OUTPUT for what is not
+                finite where it has to be.
         """
         return self._raw(index, index + rows, output).tobytes()
 
@@ -141,6 +152,8 @@ class BatchEncoder:
         array = self._arrays[name][start:stop]
         if array.dtype.kind in "OSU":
             raise RequestError(ErrorCode.UNSUPPORTED, f"output {name!r} holds strings and has no raw form; send JSON")
+        if self._finite_only and array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise RequestError(ErrorCode.BAD_OUTPUT, f"the model answered NaN or infinity in {name!r}")
         return array.astype(DTYPES[datatype_of(array.dtype)], copy=False)
 
     def _select(self, wanted: Wanted) -> list[Column]:

@@ -14,8 +14,9 @@ from penstock.consumer.block import RequestBlock
 from penstock.consumer.pending import Route, finish
 from penstock.consumer.progress import PartitionProgress
 from penstock.consumer.reply_builder import ReplyBuilder
+from penstock.core.batch import Batch
 from penstock.core.callable_model import CallableModel
-from penstock.core.chunk import Batch, BatchKey, Chunk
+from penstock.core.chunk import BatchKey, Chunk
 from penstock.core.engine import Inference
 from penstock.core.model import Signature, TensorSpec
 from penstock.schemas.envelope import Envelope
@@ -158,3 +159,19 @@ def test_a_block_of_another_kind_is_not_taken_in(change: dict[str, Any]) -> None
 def test_a_request_beyond_the_block_is_an_error() -> None:
     with pytest.raises(IndexError):
         block_of([1])[1]
+
+
+def test_what_is_picked_is_the_same_as_the_requests_one_by_one() -> None:
+    columns: dict[str, Any] = {"ids": [b"1", None, b"3", b"4"], "rows": [1, 2, 1, 3], "routes": [REPLIES] * 4}
+    block = block_of([3, 4, 5, 9], weight=101, **columns, deadlines=[None, 2.0, None, 4.0])
+    picked, rest = block.pick([1, 3]), block.pick([0, 2])
+    for part, places in ((picked, [1, 3]), (rest, [0, 2])):
+        for mine, whole in zip(part, [block[place] for place in places], strict=True):
+            for name in ("record", "id", "rows", "route", "deadline", "held_rows", "outputs", "echo"):
+                assert getattr(mine, name) == getattr(whole, name)
+    assert picked.weight + rest.weight == block.weight
+    assert picked.held_rows + rest.held_rows == block.held_rows
+    picked.finish()
+    rest.finish()
+    assert isinstance(block.progress, Counted)
+    assert block.progress.runs == [(4, 5), (9, 10), (3, 4), (5, 6)]

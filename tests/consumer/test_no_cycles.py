@@ -13,7 +13,7 @@ from penstock.consumer.reply_builder import ReplyBuilder
 from penstock.consumer.routes import ReplyRouter
 from penstock.core.batcher import BatchPolicy, MicroBatcher
 from penstock.core.callable_model import CallableModel
-from penstock.core.engine import InferenceEngine
+from penstock.core.engine import InferenceEngine, _run
 from penstock.core.model import Signature, TensorSpec
 from penstock.core.model_table import ModelTable
 from penstock.schemas.limits import Limits
@@ -59,7 +59,7 @@ def serve(*requests: tuple[bytes | None, list[tuple[str, bytes]]]) -> int:
     batcher.add(chunks)
     engine, answered = InferenceEngine(table), len(unanswerable)
     while (batch := batcher.take(time.monotonic())) is not None:
-        parcels = ReplyBuilder(1000).build(batch, engine._run(batch))
+        parcels = ReplyBuilder(1000).build(batch, _run(engine._job(batch)))
         answered += sum(len(parcel.records) for _, parcel in parcels)
     return answered
 

@@ -12,8 +12,9 @@ from penstock.consumer.dead_letters import dead_letter
 from penstock.consumer.pending import PendingRequest, Route
 from penstock.consumer.progress import PartitionProgress
 from penstock.consumer.reply_builder import ReplyBuilder
+from penstock.core.batch import Batch
 from penstock.core.callable_model import CallableModel
-from penstock.core.chunk import Batch, BatchKey, Chunk
+from penstock.core.chunk import BatchKey, Chunk
 from penstock.core.engine import Inference
 from penstock.core.model import Signature, TensorSpec
 from penstock.schemas.envelope import Envelope

@@ -8,8 +8,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from penstock.core.batch import Batch
 from penstock.core.batcher import BatchPolicy, MicroBatcher
-from penstock.core.chunk import Batch, BatchKey, Chunk
+from penstock.core.chunk import BatchKey, Chunk
 from penstock.schemas.errors import ErrorCode, RequestError
 
 KEYS = [
@@ -284,3 +285,25 @@ def test_a_quick_models_own_bound_still_holds() -> None:
     batcher.observe("b", 4, 1e-5)
     batcher.add([singles(BatchKey("b", max_rows=3), 0, 9)])
     assert drained(batcher) == [[0, 1, 2], [3, 4, 5], [6, 7, 8]]
+
+
+def test_a_model_may_have_a_policy_of_its_own() -> None:
+    batcher: MicroBatcher[Request] = MicroBatcher(BatchPolicy(max_rows=4))
+    batcher.set_policies({"b": BatchPolicy(max_rows=2, max_delay_s=1.0)})
+    batcher.add([singles(BatchKey("a"), 0, 5), singles(BatchKey("b"), 5, 3)])
+    assert drained(batcher) == [[0, 1, 2, 3], [4], [5, 6]]
+    assert batcher.next_due() == 1.0
+    batcher.set_policies({})
+    assert drained(batcher) == [[7]]
+
+
+def test_what_waits_for_its_model_holds_up_nobody_else() -> None:
+    loaded = {"a"}
+    batcher: MicroBatcher[Request] = MicroBatcher(BatchPolicy(max_rows=4), lambda model, _: model in loaded)
+    batcher.add([singles(BatchKey("b"), 0, 3, now=0.0), singles(BatchKey("a"), 3, 2, now=1.0)])
+    assert (batcher.rows, batcher.ready_rows) == (5, 2)
+    assert drained(batcher, now=2.0) == [[3, 4]]
+    assert batcher.next_due() is None
+    loaded.add("b")
+    assert (batcher.next_due(), batcher.ready_rows) == (0.0, 3)
+    assert drained(batcher, now=2.0) == [[0, 1, 2]]

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.core.chunk import Batch, BatchKey, Chunk
+from penstock.core.batch import Batch
+from penstock.core.chunk import BatchKey, Chunk
 from penstock.schemas.errors import ErrorCode, RequestError
 
 KEY = BatchKey("m")
@@ -169,3 +170,37 @@ def test_dropping_takes_out_exactly_the_rows_of_those_not_kept(keep: list[bool])
     chunk.drop(keep, lambda: RequestError(ErrorCode.EXPIRED, "late"))
     check(chunk)
     assert [request.rows for request in chunk.requests] == [2 * keep[0], 0, 3 * keep[2]]
+
+
+@given(chunks(), st.data())
+def test_what_is_picked_keeps_its_rows_and_its_order(chunk: Chunk[Request], data: st.DataObject) -> None:
+    places = data.draw(st.lists(st.integers(0, len(chunk.requests) - 1), unique=True).map(sorted))
+    part = chunk.pick(places)
+    assert list(part.requests) == [chunk.requests[place] for place in places]
+    check(part)
+    assert part.deadline == chunk.deadline
+    check(chunk)
+
+
+@given(st.lists(chunks(), min_size=1, max_size=4), st.data())
+def test_a_batch_is_divided_among_versions_without_loss(parts: list[Chunk[Request]], data: st.DataObject) -> None:
+    batch = Batch(KEY, parts, sum(part.rows for part in parts))
+    requests = batch.requests
+    choice = np.array(data.draw(st.lists(st.integers(0, 2), min_size=len(requests), max_size=len(requests))))
+    divided = batch.divided(choice, ("1", "2", "3"))
+    for part in divided:
+        wanted = [request for request, version in zip(requests, choice, strict=True) if "123"[version] == part.version]
+        assert part.requests == wanted, "in the order of the batch"
+        assert part.rows == sum(chunk.rows for chunk in part.chunks)
+        for chunk in part.chunks:
+            check(chunk)
+    assert sum(len(part.requests) for part in divided) == len(requests)
+    assert len({part.version for part in divided}) == len(divided)
+
+
+def test_what_cannot_be_divided_goes_to_the_first_requests_version() -> None:
+    key = BatchKey("m", batched=False)
+    failed, good = Request(0, 0), Request(1, 1)
+    chunk = Chunk(key, [failed, good], {"x": np.ones(3)}, 1, 0.0)
+    (part,) = Batch(key, [chunk], 1).divided(np.array([1, 0]), ("1", "2"))
+    assert (part.version, part.chunks) == ("2", [chunk])

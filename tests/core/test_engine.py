@@ -3,16 +3,19 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from penstock.core.batch import Batch
 from penstock.core.callable_model import CallableModel
-from penstock.core.chunk import Batch, BatchKey, Chunk
+from penstock.core.chunk import BatchKey, Chunk
 from penstock.core.engine import InferenceEngine
 from penstock.core.model import Model, Signature, Tensors, TensorSpec
 from penstock.core.model_table import ModelTable
+from penstock.core.routing import all_to
 from penstock.schemas.errors import ErrorCode, ModelError, RequestError
 
 SIGNATURE = Signature((TensorSpec("x", "INT64", ()),), (TensorSpec("y", "INT64", ()),))
@@ -178,17 +181,53 @@ async def test_a_batch_without_rows_runs_no_model(start: Start) -> None:
     assert (inference.model, inference.error, inference.outputs, inference.ran_s) == (None, None, {}, 0.0)
 
 
-async def test_a_switch_takes_effect_between_two_batches() -> None:
+async def test_a_switch_takes_effect_with_the_next_batch_and_the_old_version_ends_after_its_last() -> None:
     gate = Gate()
     models = table_of(gate)
     engine = InferenceEngine(models)
     engine.start()
     running, waiting = engine.submit(batch_of(1)), engine.submit(batch_of(2))
     await asyncio.to_thread(gate.entered.wait, 5)
-    models.add(CallableModel("m", "2", doubled, SIGNATURE))
+    closed: list[str] = []
+    old = models.remove("m", "1")
+    models.add(CallableModel("m", "2", doubled, SIGNATURE, on_close=lambda: closed.append("2")))
+    retired, after = engine.retire(old), engine.submit(batch_of(3))
+    assert not retired.done()
     gate.open.set()
-    versions = [inference.model.version for inference in await asyncio.gather(running, waiting) if inference.model]
-    assert versions == ["1", "2"]
+    inferences = await asyncio.gather(running, waiting, after)
+    assert [inference.model.version for inference in inferences if inference.model] == ["1", "1", "2"]
+    await asyncio.wait_for(retired, 5)
+    assert closed == [], "the one that serves goes on"
+    with pytest.raises(ModelError):
+        old.run({"x": np.zeros(1, np.int64)})
+    assert await engine.close(5.0)
+
+
+async def test_what_is_in_force_is_what_was_when_the_batch_was_handed_over() -> None:
+    models = table_of(doubled)
+    engine = InferenceEngine(models)
+    engine.start()
+    before = engine.submit(batch_of(1))
+    models.epoch = 7
+    models.divide("m", all_to("1"), refuses_not_finite=True)
+    after = engine.submit(batch_of(2))
+    assert [(each.epoch, each.finite_only) for each in (await before, await after)] == [(-1, False), (7, True)]
+    assert await engine.close(5.0)
+
+
+@pytest.mark.parametrize(
+    ("read_for", "runs"),
+    [(SIGNATURE, True), (replace(SIGNATURE, max_rows=5), True), (replace(SIGNATURE, inputs=()), False)],
+)
+async def test_rows_read_by_another_signature_run_only_where_they_suit(read_for: Signature, runs: bool) -> None:
+    models = table_of(doubled)
+    engine = InferenceEngine(models)
+    engine.start()
+    batch = batch_of(1)
+    batch.key = batch.key._replace(signature=read_for)
+    inference = await engine.submit(batch)
+    assert (inference.error is None) == runs
+    assert runs or (isinstance(inference.error, RequestError) and inference.error.code is ErrorCode.BAD_INPUT)
     assert await engine.close(5.0)
 
 

@@ -3,8 +3,10 @@
 import pytest
 
 from penstock.core.callable_model import CallableModel
+from penstock.core.evicted_model import EvictedModel
 from penstock.core.model import Signature, TensorSpec
 from penstock.core.model_table import ModelTable
+from penstock.core.routing import Split, all_to
 from penstock.schemas.errors import ErrorCode, RequestError
 
 SIGNATURE = Signature((TensorSpec("x", "FP32", ()),), (TensorSpec("y", "FP32", ()),))
@@ -78,3 +80,56 @@ def test_repr_shows_what_serves() -> None:
         models.add(model(name, version))
     assert list(models) == ["b", "a"]
     assert repr(models) == "<ModelTable b@1, a@2>"
+
+
+def test_a_split_decides_what_unpinned_requests_may_get() -> None:
+    models = ModelTable()
+    for version in ("1", "2", "3"):
+        models.add(model("a", version))
+    assert models.split_of("a") is None, "one version gets everything"
+    split = Split(("1", "2", "3"), (0.0, 90.0, 10.0))
+    models.divide("a", split)
+    assert models.split_of("a") is split
+    assert models.resolve("a").version == "2"
+    assert models.resolve("a", "1").version == "1", "weight 0 still answers who asks for it"
+    assert models.serving() == ["a@2", "a@3"]
+    assert models.shares() == {("a", "1"): 0.0, ("a", "2"): 0.9, ("a", "3"): 0.1}
+    models.divide("a", Split(("1", "2"), (0.0, 1.0)))
+    assert models.split_of("a") is None
+
+
+def test_aliases_name_versions_that_may_be_pinned() -> None:
+    models = ModelTable()
+    models.add(model("a", "1"))
+    models.divide("a", all_to("1"), aliases={"champion": "1", "latest": "2"})
+    assert models.resolve("a", "champion").version == "1"
+    assert refused(models, "a", "latest") is ErrorCode.VERSION_GONE
+
+
+def test_each_change_is_told_and_the_last_version_takes_the_model_along() -> None:
+    models, changes = ModelTable(), list[int]()
+    models.on_change = lambda: changes.append(len(models))
+    one, again = model("a", "1"), model("a", "1")
+    models.add(one)
+    assert models.replace(again) is one
+    assert models.resolve("a") is again
+    assert models.remove("a", "1") is again
+    assert changes == [1, 1, 0]
+    assert refused(models, "a") is ErrorCode.UNKNOWN_MODEL
+
+
+def test_requests_of_a_version_that_has_left_memory_wait_and_somebody_is_told() -> None:
+    models, wanted = ModelTable(), list[tuple[str, str]]()
+    models.on_wanted = lambda name, version: wanted.append((name, version))
+    for version in ("1", "2"):
+        models.add(model("a", version))
+    models.replace(EvictedModel("a", "1", SIGNATURE))
+    assert models.is_ready("a", None), "the one that serves is there"
+    assert models.is_ready("other", None)
+    assert not models.is_ready("a", "1")
+    models.divide("a", Split(("1", "2"), (1.0, 1.0)), aliases={"old": "1"})
+    assert not models.is_ready("a", None)
+    assert not models.is_ready("a", "old")
+    assert wanted == [("a", "1")] * 3
+    models.replace(model("a", "1"))
+    assert models.is_ready("a", None)
