@@ -72,7 +72,7 @@ def decode_command(value: bytes | None) -> tuple[Command, Spec | None]:
     try:
         command = Command.model_validate(document)
     except ValidationError as error:
-        raise _refused(error, RefusalCode.NO_COMMAND) from None
+        raise refusal(error, RefusalCode.NO_COMMAND) from None
     try:
         about = command.about
     except ValueError as error:
@@ -91,10 +91,11 @@ def read_spec(about: Resource, spec: dict[str, Any]) -> Spec:
     try:
         return SPECS[about.kind].model_validate(spec)
     except ValidationError as error:
-        raise _refused(error, RefusalCode.BAD_SPEC) from None
+        raise refusal(error, RefusalCode.BAD_SPEC) from None
 
 
-def _refused(error: ValidationError, code: RefusalCode) -> CommandRefused:
+def refusal(error: ValidationError, code: RefusalCode) -> CommandRefused:
+    """Return the refusal of what a model did not take: with a code, or UNSUPPORTED where it has fields of its own."""
     faults = error.errors(include_url=False, include_input=False, include_context=False)
     if any(fault["type"] == "extra_forbidden" for fault in faults):
         code = RefusalCode.UNSUPPORTED

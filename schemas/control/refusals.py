@@ -18,6 +18,7 @@ class RefusalCode(StrEnum):
     OUT_OF_SCOPE = "OUT_OF_SCOPE"  # the key may not change this resource
     EXPIRED = "EXPIRED"  # the broker took it in after its expiry
     OUT_OF_SEQUENCE = "OUT_OF_SEQUENCE"  # a replay, or somebody else was quicker
+    REVOKED = "REVOKED"  # the id of a key that was revoked: it never comes back
 
 
 class CommandRefused(PenstockError):

@@ -24,6 +24,10 @@ class Kind(StrEnum):
     KEY = "key"
 
 
+PATTERN: Final = (  # of a resource, for who writes a command in another language
+    rf"^(?:(?:deployment|key)/{_NAME.pattern}|lane/{_TOPIC.pattern}|throttle/"
+    rf"(?:global|model:{_NAME.pattern}|tenant:{_TENANT.pattern}|lane:{_TOPIC.pattern}))$"
+)
 _KINDS: Final = frozenset(each.value for each in Kind)
 
 

@@ -107,12 +107,27 @@ class Key(BaseModel):
 
     public: str = Field(pattern=r"^[0-9a-f]{64}$", description="Ed25519, 32 bytes in hexadecimal.")
     scopes: tuple[Annotated[str, StringConstraints(min_length=1, max_length=128)], ...] = Field(
-        min_length=1, max_length=32, description="Resources that it may change, as 'throttle/*'.", strict=False
+        min_length=1,
+        max_length=32,
+        description="Resources that it may change, as 'throttle/*'; * is any text.",
+        strict=False,
     )
 
     def may_change(self, resource: str) -> bool:
         """Tell whether the key's scopes have a resource."""
-        return any(fnmatchcase(resource, scope) for scope in self.scopes)
+        return any(_has(scope, resource) for scope in self.scopes)
+
+    def may_grant(self, scope: str) -> bool:
+        """Tell whether a scope has nothing that the key's own scopes, one of them, have not.
+
+        A pattern that takes the text of another one takes all that this takes, as long as `*` is the only wildcard.
+        """
+        return any(_has(own, scope) for own in self.scopes)
+
+
+def _has(scope: str, text: str) -> bool:
+    # Names of tenants may have ? and [, and only * stands for something else.
+    return fnmatchcase(text, scope.replace("[", "[[]").replace("?", "[?]"))
 
 
 Spec = Deployment | Throttle | Lane | Key
