@@ -15,7 +15,9 @@ def worker(
     request_topics: Annotated[str | None, typer.Option(help="Topics to read, comma-separated.")] = None,
     reply_topic: Annotated[str | None, typer.Option(help="Topic of the replies.")] = None,
     group_id: Annotated[str | None, typer.Option(help="Consumer group that shares the work.")] = None,
-    repository: Annotated[str | None, typer.Option(help="Folder of models: <model>/<version>/model.onnx.")] = None,
+    repository: Annotated[
+        str | None, typer.Option(help="Models: a folder with <model>/<version>/model.onnx, or a URL.")
+    ] = None,
     default_model: Annotated[str | None, typer.Option(help="Model of a request that names none.")] = None,
     processes: Annotated[int | None, typer.Option(help="Worker processes; one for each core to use.")] = None,
     http_port: Annotated[

@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 from penstock.consumer.service import Service
 from penstock.consumer.settings import EmbeddedSettings
 from penstock.core.configuration import load
+from penstock.core.repository_location import parse_location
 from penstock.schemas.errors import ConfigurationError, TransportError
 from penstock.schemas.logger import Logger
 
@@ -41,9 +42,9 @@ class Worker:
     where that is set up, from `penstock` and `aiokafka`. `penstock worker` is the same in processes of its own.
 
     Args:
-        models: a folder, <model>/<version>/model.onnx or model.py; or by name one of: (function, Signature), an
-            object with SIGNATURE and predict(inputs), a .onnx or .py file, a `CallableModel`. Functions run in a
-            thread, one batch at a time. None serves the folder that `settings` name. All are closed at the end.
+        models: a folder or URL of <model>/<version>/model.onnx or model.py; or by name one of: (function, Signature),
+            an object with SIGNATURE and predict(inputs), a .onnx or .py file, a `CallableModel`. Functions run in a
+            thread, one batch at a time. None serves what `settings` name. All are closed at the end.
         bootstrap_servers: Kafka, as "host:port,host:port"; by default localhost:9092.
         request_topics: what is read; by default "requests". Topics that are missing are made.
         reply_topic: where answers go unless a request says otherwise; by default "replies".
@@ -79,7 +80,7 @@ class Worker:
             "worker.group_id": group_id,
             **{name.replace("__", ".", 1): value for name, value in overrides.items()},
         }
-        folder = Path(models) if isinstance(models, str | Path) else None
+        folder = _location(models) if isinstance(models, str | Path) else None
         self.settings = _settings(settings, given, folder)
         self._start_timeout_s = start_timeout_s
         self._service = Service(
@@ -189,7 +190,16 @@ def _report(task: "asyncio.Task[None]") -> None:
         log.error("the worker failed", error=str(error))
 
 
-def _settings(settings: EmbeddedSettings | None, given: Mapping[str, Any], folder: Path | None) -> EmbeddedSettings:
+def _location(models: str | Path) -> Path | str:
+    try:
+        return parse_location(models)
+    except ValueError as error:
+        raise ConfigurationError(f"models: {error}") from None
+
+
+def _settings(
+    settings: EmbeddedSettings | None, given: Mapping[str, Any], folder: Path | str | None
+) -> EmbeddedSettings:
     """Make the settings of what a worker was given; in `given` by `section.name`, None is one that was not."""
     named = {key: value for key, value in given.items() if value is not None}
     if settings is None:

@@ -9,14 +9,16 @@ The file defines
 
 and, if it likes, `load(path)`, called once with the version's folder, and `close()`. Modules beside it are
 imported relatively (`from .features import scale`), so that two versions never share one. Loading runs the file:
-who can write to the repository can run code in the worker.
+who can write to the repository can run code in the worker. What runs is the source as it stands: cached bytecode is
+neither read nor written, for a manifest vouches for sources only.
 """
 
 import importlib.util
 import itertools
 import sys
+from importlib.machinery import EXTENSION_SUFFIXES, SOURCE_SUFFIXES, ExtensionFileLoader, FileFinder, SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Final
 
 from penstock.core.callable_model import CallableModel
@@ -62,10 +64,27 @@ def load_python_model(name: str, version: str, path: Path, *, config: TritonConf
         raise
 
 
+class _SourceLoader(SourceFileLoader):
+    """Python's own, without `__pycache__`."""
+
+    def get_code(self, fullname: str) -> CodeType | None:
+        """Compile the source."""
+        path = self.get_filename(fullname)
+        code: CodeType = self.source_to_code(self.get_data(path), path)
+        return code
+
+
 def _import(who: str, path: Path) -> ModuleType:
     # A package whose __init__ is model.py: relative imports then find the files beside it.
     module_name = f"_penstock_model_{next(_serial)}"
-    spec = importlib.util.spec_from_file_location(module_name, path, submodule_search_locations=[str(path.parent)])
+    for folder in (path.parent, *(inner for inner in path.parent.rglob("*") if inner.is_dir())):
+        sys.path_importer_cache[str(folder)] = FileFinder(
+            str(folder), (ExtensionFileLoader, EXTENSION_SUFFIXES), (_SourceLoader, SOURCE_SUFFIXES)
+        )
+    loader = _SourceLoader(module_name, str(path))
+    spec = importlib.util.spec_from_file_location(
+        module_name, path, loader=loader, submodule_search_locations=[str(path.parent)]
+    )
     if spec is None or spec.loader is None:
         raise ModelError(f"{who}: {path} is not a Python file")
     module = importlib.util.module_from_spec(spec)

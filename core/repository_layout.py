@@ -13,7 +13,7 @@ from penstock.schemas.logger import Logger
 log = Logger(__name__)
 
 # Triton ignores version folders "not numerically named, or [with] names that start with zero".
-_VERSION: Final = re.compile(r"[1-9][0-9]{0,18}")
+VERSION: Final = re.compile(r"[1-9][0-9]{0,18}")
 _CUSTOM_CONFIGS: Final = "configs"  # where Triton keeps other configurations of a model
 
 
@@ -48,9 +48,9 @@ class RepositoryLayout:
         Raises:
             ModelError: there is no such model, or it has no version.
         """
-        folder = self._model_folder(name)
+        folder = self.model_folder(name)
         children = _folders(folder)
-        found = [child for child in children if _VERSION.fullmatch(child)]
+        found = [child for child in children if VERSION.fullmatch(child)]
         if not found:
             loose = _model_files(folder)
             hint = self._hint() or (f"; move {loose[0]} into it" if loose else "")
@@ -70,7 +70,7 @@ class RepositoryLayout:
     def _misplaced(self, here: Path) -> str | None:
         if _has_versions(here):
             what, meant = "is one model's folder; the repository is the one above it", str(here.parent)
-        elif _VERSION.fullmatch(here.name) and _model_files(here):
+        elif VERSION.fullmatch(here.name) and _model_files(here):
             what, meant = "is a version of a model; the repository is two folders above it", str(here.parent.parent)
         else:
             below = [child for child in _folders(here) if any(map(_has_versions, _paths(here / child)))]
@@ -90,7 +90,7 @@ class RepositoryLayout:
         Raises:
             ModelError: there is no such model.
         """
-        return self._inside(self._model_folder(name) / "config.pbtxt")
+        return self.inside(self.model_folder(name) / "config.pbtxt")
 
     def model_file(self, name: str, version: str, filenames: Sequence[str]) -> Path:
         """Return the one file of a version's folder that has one of the names.
@@ -98,7 +98,7 @@ class RepositoryLayout:
         Raises:
             ModelError: there is none, or more than one, or it is neither .onnx nor .py.
         """
-        folder = self._inside(self._model_folder(name) / version)
+        folder = self.inside(self.model_folder(name) / version)
         there = [filename for filename in filenames if (folder / filename).is_file()]
         if not there:
             raise ModelError(f"{name}@{version} has no {' or '.join(filenames)} in {folder}")
@@ -106,25 +106,35 @@ class RepositoryLayout:
             raise ModelError(f"{name}@{version} has {' and '.join(there)}; a config.pbtxt must name the backend")
         if Path(there[0]).suffix not in (".onnx", ".py"):
             raise ModelError(f"{name}@{version}: {there[0]} is neither .onnx nor .py")
-        return self._inside(folder / there[0])
+        return self.inside(folder / there[0])
 
-    def _model_folder(self, name: str) -> Path:
+    def model_folder(self, name: str) -> Path:
+        """Return the folder of a model.
+
+        Raises:
+            ModelError: there is no such model.
+        """
         if not NAME.fullmatch(name):
             raise ModelError(f"{name!r} is no model name: it may have letters, digits, '.', '_' and '-'")
         folder = self.path / name
         if not folder.is_dir():
             there = "; there is " + ", ".join(self.names()) if self.names() else ""
             raise ModelError(f"there is no model {name!r} in {self.path}{self._hint() or there}")
-        return self._inside(folder)
+        return self.inside(folder)
 
-    def _inside(self, path: Path) -> Path:
+    def inside(self, path: Path) -> Path:
+        """Return a path that does not lead out of the repository.
+
+        Raises:
+            ModelError: it does.
+        """
         if not path.resolve().is_relative_to(self._root):
             raise ModelError(f"{path} leads outside the model repository")
         return path
 
 
 def _has_versions(folder: Path) -> bool:
-    return any(_VERSION.fullmatch(path.name) and _model_files(path) for path in _paths(folder))
+    return any(VERSION.fullmatch(path.name) and _model_files(path) for path in _paths(folder))
 
 
 def _paths(parent: Path) -> list[Path]:

@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
 
+from penstock.core.repository_location import Location
 from penstock.schemas.limits import Limits
 
 SECTION: Final = ConfigDict(
@@ -16,6 +17,10 @@ SECTION: Final = ConfigDict(
 NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 
 _LIMITS: Final = Limits()
+_REPOSITORY: Final = (
+    "Models, laid out as <model>/<version>/model.onnx: a folder, or a URL such as s3://bucket/models "
+    "of versions that `penstock model publish` has put there."
+)
 
 
 def _check_name(name: str) -> str:
@@ -29,9 +34,7 @@ class ServedModelsSettings(BaseModel):
 
     model_config = SECTION
 
-    repository: Path | None = Field(
-        default=None, description="Folder of models, laid out as <model>/<version>/model.onnx."
-    )
+    repository: Location | None = Field(default=None, description=_REPOSITORY)
     load: tuple[str, ...] = Field(default=(), description="Models to serve; empty serves all of the repository.")
     default: str | None = Field(default=None, description="The model of a request that names none.")
     providers: tuple[Annotated[str, StringConstraints(min_length=1)], ...] = Field(
@@ -44,6 +47,23 @@ class ServedModelsSettings(BaseModel):
         ge=1,  # 0 would let ONNX Runtime take every core, and Kafka's loop needs one
         le=256,
         description="Threads that share the work of one batch. One per process serves most models best.",
+    )
+    max_bytes: int | None = Field(
+        default=None,
+        ge=1,
+        le=2**60,
+        description="Bytes of model files in memory at most, where workers follow the control topic. What ran longest "
+        "ago leaves first, and is loaded again when it is asked for.",
+    )
+    cache: Path | None = Field(
+        default=None,
+        description="Folder that keeps versions of a repository that is a URL; by default in the user's cache.",
+    )
+    cache_bytes: int = Field(
+        default=20 * 2**30,
+        ge=1,
+        le=2**60,
+        description="Bytes that it keeps. What was not used for longest goes first, what is in use never.",
     )
 
     @field_validator("load")
@@ -67,7 +87,7 @@ class ServedModelsSettings(BaseModel):
 class ModelsSettings(ServedModelsSettings):
     """Which models are served, and how they run."""
 
-    repository: Path = Field(description="Folder of models, laid out as <model>/<version>/model.onnx.")
+    repository: Location = Field(description=_REPOSITORY)
 
 
 class BatchingSettings(BaseModel):

@@ -3,8 +3,10 @@
 import re
 import types
 from collections.abc import Iterator, Mapping
+from functools import reduce
+from operator import or_
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple, Union, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, NamedTuple, Union, get_args, get_origin
 
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
@@ -66,6 +68,9 @@ RULES: Final[Mapping[str, Rule]] = {
         "Less than a third of `worker.session_timeout_s`.", {"worker.heartbeat_interval_s": 5}
     ),
     "worker.max_reply_bytes": Rule("A record batch of replies may have 1024 bytes more: keep that below it too."),
+    "models.repository": Rule(
+        "A URL may not hold a password.", {"models.repository": "ftp://user:password@example.com/models"}
+    ),
     "models.load": Rule("Names of folders in the repository.", {"models.load": "../a"}),
     "models.default": Rule(
         "One of `models.load`, where that is set.", {"models.load": "iris", "models.default": "digits"}
@@ -173,9 +178,9 @@ def type_of(key: str, field: FieldInfo) -> str:
         return f"one of {', '.join(f'`{choice}`' for choice in get_args(kind))}"
     if get_origin(kind) is tuple:
         return "list of text" + (", at least one" if _bound(field, "min_length") else "")
-    if get_args(kind):  # Annotated: the one use is a path that is looked at
+    if get_origin(kind) is Annotated:  # the one use is a path that is looked at
         return "path of a file that exists"
-    words = {bool: "true or false", Path: "path", str: "text", SecretStr: "text"}
+    words = {bool: "true or false", Path: "path", str: "text", SecretStr: "text", Path | str: "path or URL"}
     if kind in words:
         return words[kind] + _length(field) + (", secret: never shown" if is_secret(field) else "")
     unit = " of seconds" if key.endswith("_s") else " of bytes" if key.endswith("_bytes") else ""
@@ -184,7 +189,7 @@ def type_of(key: str, field: FieldInfo) -> str:
 
 def _without_none(annotation: Any) -> Any:
     if get_origin(annotation) in (types.UnionType, Union):
-        (annotation,) = [kind for kind in get_args(annotation) if kind is not type(None)]
+        return reduce(or_, (kind for kind in get_args(annotation) if kind is not type(None)))
     return annotation
 
 

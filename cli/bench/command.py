@@ -57,7 +57,7 @@ def bench(
     ] = False,
     dtype: Annotated[str | None, typer.Option(help="Datatype of the numbers; by default what the model takes.")] = None,
     repository: Annotated[
-        str | None, typer.Option(metavar="FOLDER", help="Make rows up for a model in it; by default the settings'.")
+        str | None, typer.Option(metavar="REPOSITORY", help="Make rows up for a model in it; by default the settings'.")
     ] = None,
     rows_per_request: Annotated[
         int, typer.Option(metavar="N", min=1, max=100_000, help="Rows that go into one request.")

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from penstock.cli.doctor.clocks import Clock, judge_clocks
 from penstock.cli.doctor.finding import ACCESS, GROUP, KAFKA, MODELS, SECTIONS, TOPICS, Finding
@@ -89,7 +90,8 @@ def _worker_clocks(pages: list[Page]) -> list[Finding]:
 
 def _load(readable: Readable) -> Load:
     models = readable.models
-    python = models is not None and any(models.repository.glob("*/*/model.py"))
+    folder = models.repository if models is not None else None
+    python = isinstance(folder, Path) and any(folder.glob("*/*/model.py"))  # of a URL nobody knows yet
     return Load(
         readable.worker.processes,
         models.intra_op_threads if models else 1,

@@ -1,4 +1,4 @@
-"""`penstock model`: look into a model repository."""
+"""`penstock model`: look into a model repository, and publish to it."""
 
 import sys
 from contextlib import redirect_stdout
@@ -9,17 +9,18 @@ import typer
 
 from penstock.cli.figures import counted, size
 from penstock.cli.help import HelpfulGroup
+from penstock.cli.model.publishing import Repository, alias, publish
 from penstock.cli.options import Config, Json
 from penstock.cli.terminal import print_json, print_table, progress, say
 
 if TYPE_CHECKING:
     from penstock.cli.model.checks import Verified
+    from penstock.cli.model.files import Listed
 
-app = typer.Typer(name="model", cls=HelpfulGroup, help="List, show and verify the models of a repository.")
+app = typer.Typer(name="model", cls=HelpfulGroup, help="List, show, verify and publish the models of a repository.")
+app.command()(publish)
+app.command()(alias)
 
-Repository = Annotated[
-    str | None, typer.Option(help="Folder of models: <model>/<version>/model.onnx; by default the settings'.")
-]
 _SERVED: Final = {(True, True): "by default", (True, False): "by version", (False, False): "no"}
 
 
@@ -52,10 +53,11 @@ def list_models(repository: Repository = None, config: Config = None, json: Json
     if json:
         print_json([_document(each, settings.default) for each in found])
     else:
-        rows = [
-            (each.model, each.version, _SERVED[each.served, each.highest], each.kind, size(each.size)) for each in found
-        ]
-        print_table(("model", "version", "served", "kind", "size"), rows, right=("version", "size"))
+        print_table(
+            ("model", "version", "served", "kind", "size", "verified", "aliases"),
+            [_row(each) for each in found],
+            right=("version", "size"),
+        )
         if settings.default:
             say(f"Requests that name no model go to {settings.default}.")
     for fault in faults:
@@ -64,16 +66,24 @@ def list_models(repository: Repository = None, config: Config = None, json: Json
         raise typer.Exit(2)
 
 
-def _document(each: Any, default: str | None) -> dict[str, Any]:
+def _row(each: "Listed") -> tuple[str, ...]:
+    served = _SERVED[each.served, each.highest]
+    verified = "no" if each.found.manifest is None else "yes"
+    return each.model, each.version, served, each.found.kind, size(each.found.size), verified, ", ".join(each.aliases)
+
+
+def _document(each: "Listed", default: str | None) -> dict[str, Any]:
     return {
         "model": each.model,
         "version": each.version,
         "served": each.served,
         "serves_by_default": each.highest,
         "default_model": each.model == default,
-        "kind": each.kind,
-        "path": str(each.path),
-        "bytes": each.size,
+        "kind": each.found.kind,
+        "path": each.found.place,
+        "bytes": each.found.size,
+        "verified": each.found.manifest is not None,
+        "aliases": list(each.aliases),
     }
 
 

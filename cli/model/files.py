@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
@@ -12,9 +11,8 @@ from penstock.consumer.settings import ServiceSettings
 from penstock.core.configuration import Settings, load
 from penstock.core.repository import ModelRepository
 from penstock.core.settings import BatchingSettings, ModelsSettings
+from penstock.core.store.model_file import FoundVersion
 from penstock.schemas.errors import ConfigurationError, ModelError
-
-_KINDS: Final[dict[str, Literal["onnx", "python"]]] = {".onnx": "onnx", ".py": "python"}
 
 
 class RepositorySettings(Settings):
@@ -27,25 +25,23 @@ class RepositorySettings(Settings):
 
 
 @dataclass(frozen=True, slots=True)
-class OnDisk:
-    """A version of a model on disk.
+class Listed:
+    """A version of a model in a repository.
 
     Attributes:
         model, version: its names.
         served: whether requests can ask for it.
         highest: whether it answers requests that pin no version.
-        kind: what runs it.
-        path: its file.
-        size: bytes of all files of the version.
+        aliases: its other names.
+        found: what else is known of it.
     """
 
     model: str
     version: str
     served: bool
     highest: bool
-    kind: Literal["onnx", "python"]
-    path: Path
-    size: int
+    aliases: tuple[str, ...]
+    found: FoundVersion
 
 
 def repository_settings(config: Path | None, repository: str | None) -> RepositorySettings:
@@ -81,18 +77,17 @@ def survey(repository: ModelRepository) -> dict[str, list[str] | ModelError]:
     return found
 
 
-def versions_of(repository: ModelRepository, name: str, served: list[str]) -> list[OnDisk]:
+def versions_of(repository: ModelRepository, name: str, served: list[str]) -> list[Listed]:
     """Return every version of a model, ascending; one without a model file is left out unless it is served."""
     found = []
+    aliases = repository.aliases(name)
     for version in repository.versions(name):
         try:
-            path = repository.file(name, version)
+            each = repository.found(name, version)
         except ModelError:
             if version in served:
                 raise
             continue
-        files = (file for file in path.parent.rglob("*") if file.is_file() and file.suffix != ".pyc")
-        size = sum(file.stat().st_size for file in files)
-        highest = version == served[-1]
-        found.append(OnDisk(name, version, version in served, highest, _KINDS[path.suffix], path, size))
+        others = tuple(alias for alias, meant in aliases.items() if meant == version)
+        found.append(Listed(name, version, version in served, version == served[-1], others, each))
     return found

@@ -73,7 +73,7 @@ def verify_version(
         advance(1)
 
     start = time.monotonic()
-    path = repository.file(name, version)
+    path = repository.found(name, version).place
     try:
         model = repository.load(name, version)
     except ModelError as error:

@@ -1,16 +1,16 @@
 """What `penstock model show` prints of a version."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from penstock.cli.figures import size
 from penstock.cli.model.example import Example, example_of
-from penstock.cli.model.files import versions_of
+from penstock.cli.model.files import Listed, versions_of
 from penstock.cli.terminal import print_table, say
 from penstock.core.model import Signature, TensorSpec
 from penstock.core.onnx_metadata import OnnxMetadata, read_metadata
 from penstock.core.repository import ModelRepository
+from penstock.core.store.model_file import FoundVersion
 from penstock.schemas.errors import ModelError
 
 
@@ -19,23 +19,14 @@ class View:
     """A version of a model.
 
     Attributes:
-        model, version: its names.
-        kind: what runs it.
-        path: its file.
-        size: bytes of all its files.
-        served: whether requests can ask for it.
+        listed: its names, its file and its manifest.
         signature: what it takes and gives.
         metadata: who made it; None for a Python model.
         example: a request.
         trouble: why the example does not work; None when it does, as it was tried.
     """
 
-    model: str
-    version: str
-    kind: str
-    path: Path
-    size: int
-    served: bool
+    listed: Listed
     signature: Signature
     metadata: OnnxMetadata | None
     example: Example
@@ -69,11 +60,19 @@ def view_of(repository: ModelRepository, name: str, version: str | None) -> View
             else:
                 example, trouble = tried, None
                 break
-        metadata = read_metadata(found.path) if found.kind == "onnx" else None
-        where = (found.kind, found.path, found.size, found.served)
-        return View(name, model.version, *where, model.signature, metadata, example, trouble)
+        return View(found, model.signature, _metadata(repository, found.found), example, trouble)
     finally:
         model.close()
+
+
+def _metadata(repository: ModelRepository, found: FoundVersion) -> OnnxMetadata | None:
+    if found.kind != "onnx":
+        return None
+    held = repository.hold(found)
+    try:
+        return read_metadata(held.folder / found.file)
+    finally:
+        held.release()
 
 
 def print_view(view: View, max_rows: int) -> None:
@@ -83,9 +82,13 @@ def print_view(view: View, max_rows: int) -> None:
         view: of the model.
         max_rows: the most rows of a batch, by the settings.
     """
-    print(f"{view.model}@{view.version}  {view.kind}, {size(view.size)}, {view.path}")
+    listed, found = view.listed, view.listed.found
+    print(f"{listed.model}@{listed.version}  {found.kind}, {size(found.size)}, {found.place}")
     if view.metadata is not None:
         print(f"{_made_by(view.metadata)}")
+    if listed.aliases:
+        print(f"also called {', '.join(listed.aliases)}")
+    _print_origin(found)
     print()
     signature = view.signature
     rows = [("input", *_tensor(spec, signature.batched)) for spec in signature.inputs]
@@ -93,10 +96,20 @@ def print_view(view: View, max_rows: int) -> None:
     print_table(("", "name", "datatype", "shape"), rows)
     print(f"\n{_batching(signature, max_rows)}")
     _print_example(view.example)
-    if not view.served:
-        say(f"Version {view.version} is not served: its config.pbtxt or a higher version keeps it out.")
+    if not listed.served:
+        say(f"Version {listed.version} is not served: its config.pbtxt or a higher version keeps it out.")
     if view.trouble is not None:
         say(f"The model does not answer this example, which is made up: {view.trouble}")
+
+
+def _print_origin(found: FoundVersion) -> None:
+    if found.manifest is None:
+        return
+    runtime = found.manifest.runtime
+    print(f"published {found.manifest.created:%Y-%m-%d %H:%M:%S} UTC with {runtime.name} {runtime.version}")
+    print(f"verified by sha256 {found.digest}")
+    for key, value in found.manifest.lineage.items():
+        print(f"  {key}: {value}")
 
 
 def _print_example(example: Example) -> None:
@@ -129,15 +142,19 @@ def _batching(signature: Signature, max_rows: int) -> str:
 
 def document_of(view: View) -> dict[str, Any]:
     """Return it as JSON has it."""
-    signature, metadata = view.signature, view.metadata
+    signature, metadata, listed, found = view.signature, view.metadata, view.listed, view.listed.found
     specs = {"inputs": signature.inputs, "outputs": signature.outputs}
     return {
-        "model": view.model,
-        "version": view.version,
-        "kind": view.kind,
-        "path": str(view.path),
-        "bytes": view.size,
-        "served": view.served,
+        "model": listed.model,
+        "version": listed.version,
+        "aliases": list(listed.aliases),
+        "kind": found.kind,
+        "path": found.place,
+        "bytes": found.size,
+        "served": listed.served,
+        "sha256": found.digest or None,
+        "runtime": found.manifest and found.manifest.runtime.model_dump(),
+        "lineage": found.manifest.lineage if found.manifest else {},
         **{
             side: [
                 {"name": spec.name, "datatype": spec.datatype, "shape": [*([-1] * signature.batched), *spec.shape]}

@@ -108,6 +108,8 @@ def test_list_as_json_has_paths_and_bytes(root, model, monkeypatch):
         "kind": "onnx",
         "path": "models/doubler/1/model.onnx",
         "bytes": path.stat().st_size,
+        "verified": False,
+        "aliases": [],
     }
 
 

@@ -256,6 +256,6 @@ def test_file_of_a_version_is_told_served_or_not(root: Path) -> None:
     add(root, "1", "2")
     repository = ModelRepository(root)
     assert repository.names() == ["doubler"]
-    assert repository.file("doubler", "1") == root / "doubler" / "1" / "model.onnx"
+    assert repository.found("doubler", "1").place == str(root / "doubler" / "1" / "model.onnx")
     with pytest.raises(ModelError, match=r"doubler@3 has no model\.onnx"):
-        repository.file("doubler", "3")
+        repository.found("doubler", "3")
