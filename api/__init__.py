@@ -25,6 +25,14 @@ your own (`penstock worker` serves a folder in processes of its own):
     async with Worker(models, "localhost:9092", group_id="mine"):
         ...
 
+Control switches versions and limits rates while a service serves:
+
+    files = {"key": "anna.key", "trusted_keys": "trusted.toml"}
+    async with Control("localhost:9092", "my-service", **files) as control:
+        issued = await control.deploy("iris", "4", canary=10)
+        for ack in await control.wait(issued):
+            print(ack.worker, ack.kind)
+
 EmbeddedKafka is a real Kafka, a child process, for tests and first tries:
 
     async with EmbeddedKafka() as kafka:
@@ -63,8 +71,15 @@ if TYPE_CHECKING:
     from penstock.core.model import Signature as Signature
     from penstock.core.model import TensorSpec as TensorSpec
     from penstock.producer.client import Client as Client
+    from penstock.producer.control.control import Control as Control
+    from penstock.producer.control.results import Ack as Ack
+    from penstock.producer.control.results import CannotChange as CannotChange
+    from penstock.producer.control.results import Change as Change
+    from penstock.producer.control.results import Conflict as Conflict
+    from penstock.producer.control.results import Issued as Issued
     from penstock.producer.prediction import Prediction as Prediction
     from penstock.producer.sync import SyncClient as SyncClient
+    from penstock.schemas.control.refusals import CommandRefused as CommandRefused
     from penstock.schemas.errors import ClientClosed as ClientClosed
     from penstock.schemas.errors import ConfigurationError as ConfigurationError
     from penstock.schemas.errors import ModelError as ModelError
@@ -76,11 +91,18 @@ if TYPE_CHECKING:
 
 # Names are resolved when they are first used, so that the client imports nothing of the worker's.
 _HOMES = {
+    "Ack": "penstock.producer.control.results",
     "CallableModel": "penstock.core.callable_model",
+    "CannotChange": "penstock.producer.control.results",
+    "Change": "penstock.producer.control.results",
     "Client": "penstock.producer.client",
     "ClientClosed": "penstock.schemas.errors",
+    "CommandRefused": "penstock.schemas.control.refusals",
     "ConfigurationError": "penstock.schemas.errors",
+    "Conflict": "penstock.producer.control.results",
+    "Control": "penstock.producer.control.control",
     "EmbeddedKafka": "penstock.broker.embedded",
+    "Issued": "penstock.producer.control.results",
     "KafkaSettings": "penstock.transport.settings",
     "ModelError": "penstock.schemas.errors",
     "PenstockError": "penstock.schemas.errors",
@@ -100,11 +122,18 @@ _OF_THE_WORKER = {"Service", "Worker"}  # and of its extra, which need not be in
 
 # What help() shows: the other names can be imported too, but are pydantic models, with 2000 lines of help.
 __all__ = [
+    "Ack",
     "CallableModel",
+    "CannotChange",
+    "Change",
     "Client",
     "ClientClosed",
+    "CommandRefused",
     "ConfigurationError",
+    "Conflict",
+    "Control",
     "EmbeddedKafka",
+    "Issued",
     "ModelError",
     "PenstockError",
     "Prediction",

@@ -1,14 +1,18 @@
 """The settings of control: who may say what serves, and where it is said."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from penstock.schemas.errors import ConfigurationError
+
 _SECTION: Final = ConfigDict(
     frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False, hide_input_in_errors=True
 )
-_Topic = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9._-]{1,249}$")]
+_TOPIC_NAME: Final = r"^[a-zA-Z0-9._-]{1,249}$"
+_Topic = Annotated[str, StringConstraints(pattern=_TOPIC_NAME)]
 
 
 class ControlSettings(BaseModel):
@@ -45,9 +49,20 @@ class ControlSettings(BaseModel):
     )
 
     def topic_of(self, group: str) -> str:
-        """Return the control topic of a group."""
-        return self.topic or f"{group}-control"
+        """Return the control topic of a group. Raises: ConfigurationError (the group's name cannot be a topic's)."""
+        return self.topic or _named_after(group, "control", "topic")
 
     def status_topic_of(self, group: str) -> str:
-        """Return the status topic of a group."""
-        return self.status_topic or f"{group}-status"
+        """Return the status topic of a group. Raises: ConfigurationError (the group's name cannot be a topic's)."""
+        return self.status_topic or _named_after(group, "status", "status_topic")
+
+
+def _named_after(group: str, ending: str, setting: str) -> str:
+    name = f"{group}-{ending}"
+    # A group may be called anything.
+    if not re.fullmatch(_TOPIC_NAME, name):
+        raise ConfigurationError(
+            f"group {group[:64]!r} cannot give its name to a topic, {name[:64]!r}: letters, digits, '.', '_' and '-' "
+            f"are allowed, 249 at most.\nName the topic: control.{setting}."
+        )
+    return name
