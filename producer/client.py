@@ -58,7 +58,7 @@ class Client:
         if max_in_flight < 1:
             raise ConfigurationError("max_in_flight must be at least 1")
         self._timeout_s = timeout_s
-        self._kafka = kafka or _plain_connection(bootstrap_servers)
+        self._kafka = kafka or plain_connection(bootstrap_servers)
         self._exchange = Exchange(
             self._kafka,
             request_topic=request_topic,
@@ -220,7 +220,12 @@ class Client:
             yield answer
 
 
-def _plain_connection(bootstrap_servers: str | None) -> KafkaSettings:
+def plain_connection(bootstrap_servers: str | None) -> KafkaSettings:
+    """Return the connection to some brokers, given as "host:port,host:port", without security.
+
+    Raises:
+        ConfigurationError: they are none.
+    """
     if bootstrap_servers is None:
         return KafkaSettings()
     servers = tuple(server.strip() for server in bootstrap_servers.split(","))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from penstock.schemas import headers as h
-from penstock.schemas.errors import TransportError
+from penstock.schemas.errors import ServiceError, TransportError
 from penstock.schemas.replies import read_reply
 from penstock.schemas.tensors import Array
 
@@ -68,6 +68,10 @@ def read_prediction(
     """
     try:
         reply = read_reply(value)
+    except ServiceError as error:
+        after_ms = _number(headers.get(h.RETRY_AFTER_MS))
+        error.retry_after_s = None if after_ms is None else after_ms / 1000
+        raise
     except ValueError as error:
         raise TransportError(str(error)) from error
     return Prediction(
@@ -76,13 +80,13 @@ def read_prediction(
         reply.outputs,
         id=correlation.decode(),
         source=(headers.get(h.SOURCE) or b"").decode(errors="replace"),
-        epoch=_epoch(headers.get(h.EPOCH)),
+        epoch=-1 if (epoch := _number(headers.get(h.EPOCH))) is None else epoch,
         index=index,
     )
 
 
-def _epoch(value: bytes | None) -> int:
+def _number(value: bytes | None) -> int | None:
     try:
-        return -1 if value is None else int(value)
+        return None if value is None else int(value)
     except ValueError:
-        return -1
+        return None

@@ -10,7 +10,7 @@ from typing import Literal, Self
 
 from pydantic import ValidationError
 
-from penstock.producer.client import _plain_connection
+from penstock.producer.client import plain_connection
 from penstock.producer.control.drafts import Author
 from penstock.producer.control.ledger import Ledger
 from penstock.producer.control.orders import Orders
@@ -76,7 +76,7 @@ class Control(Orders, Reports):
         except ValidationError as error:
             fault = error.errors()[0]
             raise ConfigurationError(f"{fault['loc'][0]} {fault['input']!r} is no name of a topic") from None
-        options = (kafka or _plain_connection(bootstrap_servers)).client_options()
+        options = (kafka or plain_connection(bootstrap_servers)).client_options()
         self._topic = names.topic_of(group)
         Reports.__init__(self, options, group, names.status_topic_of(group), timeout_s)
         self._signing = signing == "required"

@@ -62,12 +62,7 @@ class PartitionReader(Generic[R]):
 
     async def close(self) -> None:
         """Disconnect."""
-        # aiokafka waits for tasks that it has cancelled, and where one sleeps between two tries to reach a broker, the
-        # cancellation comes out of it: it must not end whoever closes, nor leave the connections open.
-        closing = asyncio.create_task(close(self._consumer))
-        await asyncio.wait([closing])
-        if closing.cancelled():
-            await close(self._consumer._client)
+        await close(self._consumer)
 
     async def beginning(self, timeout_s: float) -> int:
         """Return the first offset that the topic still has. Raises: TransportError (no answer by the deadline)."""
