@@ -35,6 +35,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka h
         drain: called when partitions are about to go: finish what is in flight and commit it, within a deadline.
         beginning: the group's policy for a partition without a commit: True starts at its first record.
         timeout_s: bound on one attempt to open the gates; while no broker answers there are more.
+        before_opening: called with `timeout_s` before each attempt; TransportError has it tried again.
 
     `epoch` and `open` change in the two callbacks only; `failure` is set there and read by the worker.
     """
@@ -47,12 +48,14 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka h
         *,
         beginning: bool,
         timeout_s: float,
+        before_opening: Callable[[float], Awaitable[None]] | None = None,
     ) -> None:
         self._consumer = consumer
         self._committed = committed
         self._drain = drain
         self._beginning = beginning
         self._timeout_s = timeout_s
+        self._before_opening = before_opening
         self.epoch = 0
         self.open: dict[TopicPartition, PartitionProgress] = {}
         self.assigned = False
@@ -114,6 +117,8 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka h
         """Read the committed state, however long no broker answers; a lost session brings a new assignment."""
         while True:
             try:
+                if self._before_opening is not None:
+                    await self._before_opening(self._timeout_s)
                 async with asyncio.timeout(self._timeout_s):
                     return await self._read(places)
             except (TransportError, kafka_errors.KafkaError, TimeoutError) as error:
@@ -141,6 +146,8 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka h
         return opened
 
     def _fail(self, doing: str, error: Exception) -> None:
+        if self._stopped:  # it was disconnected under a rebalance that is of no concern any more
+            return
         self.failure = TransportError(f"{doing} partitions failed: {error}")
         self.failure.__cause__ = error
         log.error("rebalance failed", doing=doing, error=repr(error))

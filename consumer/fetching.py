@@ -13,12 +13,14 @@ from penstock.consumer.assembly import RequestChunk
 from penstock.consumer.assignment import Assignment
 from penstock.consumer.backpressure import Valve
 from penstock.consumer.block import RequestBlock
+from penstock.consumer.control.steering import Steering
 from penstock.consumer.intake import Intake
 from penstock.consumer.outbox import Outbox
+from penstock.consumer.pending import PendingRequest
 from penstock.consumer.progress import PartitionProgress, Record
 from penstock.consumer.queue import RequestQueue
 from penstock.consumer.salvage import Salvage, Salvaged
-from penstock.consumer.spans import steps
+from penstock.consumer.spans import Span, steps
 from penstock.core.decoding.decoder import STEP
 from penstock.core.metrics import Metrics
 from penstock.schemas.errors import TransportError
@@ -52,6 +54,7 @@ class Fetching:
         metrics: where what is passed over is counted.
         max_records: the most records of one fetch call.
         client_options: keyword arguments for aiokafka's clients that concern the connection.
+        steering: what throttles and lanes make of it; while nobody commands any, it fetches what there is.
 
     Attributes:
         taking_in: held while a fetch is turned into chunks; whoever drains takes it first.
@@ -69,6 +72,7 @@ class Fetching:
         metrics: Metrics,
         max_records: int,
         client_options: dict[str, Any],
+        steering: Steering,
     ) -> None:
         self._consumer = consumer
         self._assignment = assignment
@@ -78,6 +82,7 @@ class Fetching:
         self._valve = valve
         self._metrics = metrics
         self._max_records = max_records
+        self._steering = steering
         self._full_since: float | None = None  # monotonic seconds
         self._salvage = Salvage(consumer, outbox, client_options)
         self._stopping = False
@@ -104,6 +109,8 @@ class Fetching:
             if 0 < full_for_s <= _PATIENCE_S:
                 await self._queue.wait_until_taken(_HELD_POLL_S)
                 continue
+            if self._steering.active:
+                await self._take_in_what_is_due()
             fetched = await self._fetch()
             if not fetched:
                 continue
@@ -114,13 +121,10 @@ class Fetching:
     async def _fetch(self) -> dict[TopicPartition, list[Record]]:
         # While all is paused nothing can come, and the engine must not run dry before the next look at its queue.
         wait_s = _POLL_S if self._full_since is None else _HELD_POLL_S
-        room = max(1, _BATCHES_AHEAD * self._queue.most_rows - self._queue.rows)
+        most = min(self._max_records, self._room)
         try:
             # Never cancelled: a cancelled getmany leaks its fetch count, and idle detection is off for good.
-            fetched: dict[TopicPartition, list[Record]] = await self._consumer.getmany(
-                timeout_ms=int(wait_s * 1000), max_records=min(self._max_records, room)
-            )
-            return fetched
+            return await self._steering.fetch(most, wait_s)
         except Exception as error:
             # What the failed call had taken out of the client's buffers already must be fetched again: a gap in
             # the offsets would count as finished.
@@ -157,16 +161,29 @@ class Fetching:
             for span in self._intake.read(progress, self._admitted(progress, records))
         ]
         await self._outbox.look_up_reply_topics({span.envelope.reply_topic for span in spans})
+        if self._steering.throttling.active:
+            spans, refused = self._steering.throttling.admit(spans)
+            if refused:
+                self._admit(*self._intake.refuse(refused))
+        await self._serve(spans)
+
+    async def _take_in_what_is_due(self) -> None:
+        """Take in what throttles held back, as far as they let it go now and there is room."""
+        await self._steering.lanes.look()
+        async with self.taking_in:
+            if self._full_since is None and not self._assignment.draining:
+                spans = self._steering.throttling.release(self._room)
+                await self._outbox.look_up_reply_topics({span.envelope.reply_topic for span in spans})
+                await self._serve(spans)
+
+    async def _serve(self, spans: Sequence[Span]) -> None:
         for step in steps(spans, STEP):
             if self._assignment.draining:  # what is left is not begun: whoever gets the partition serves it
                 return
             chunks, unanswerable = self._intake.take(step)
-            self._admit(chunks)
-            if unanswerable:
-                for request in unanswerable:
-                    request.held_rows = 0
-                    self._valve.take_in(0, request.weight)
-                self._outbox.bury(unanswerable)
+            self._admit(chunks, unanswerable)
+            if self._steering.active:
+                self._steering.charge(step, chunks)
             # Decoding is the longest thing done on the loop: acknowledgements and heartbeats get their turn.
             await asyncio.sleep(0)
 
@@ -177,7 +194,7 @@ class Fetching:
             self._metrics.skipped.inc(progress.skipped - before)
         return admitted
 
-    def _admit(self, chunks: list[RequestChunk]) -> None:
+    def _admit(self, chunks: list[RequestChunk], unanswerable: list[PendingRequest]) -> None:
         for chunk in chunks:
             requests = chunk.requests
             if isinstance(requests, RequestBlock):
@@ -187,6 +204,16 @@ class Fetching:
                 request.held_rows = request.rows
             self._valve.take_in(chunk.rows, sum([request.weight for request in requests]))
         self._queue.add(chunks)
+        if unanswerable:
+            for request in unanswerable:
+                request.held_rows = 0
+                self._valve.take_in(0, request.weight)
+            self._outbox.bury(unanswerable)
+
+    @property
+    def _room(self) -> int:
+        """Rows that may still wait for the engine, 1 at least."""
+        return max(1, _BATCHES_AHEAD * self._queue.most_rows - self._queue.rows)
 
     def _full_for_s(self) -> float:
         """Return for how long there has been no room for more, in seconds; 0 when there is."""
@@ -204,9 +231,12 @@ class Fetching:
     def _apply_back_pressure(self, *, pause: bool) -> None:
         """Pause or resume partitions; polling goes on, so that the group does not think the worker dead."""
         wanted = {place for place, progress in self._assignment.open.items() if pause or progress.too_scattered}
+        held = self._valve.held or bool(wanted)
+        if self._steering.active:
+            wanted |= self._steering.stopped()
         paused = self._consumer.paused()  # the client's own word: a rebalance forgets what was paused
         if wanted != paused:
             assigned = self._consumer.assignment()
             self._consumer.pause(*((wanted - paused) & assigned))
             self._consumer.resume(*((paused - wanted) & assigned))
-        self._metrics.paused.set(self._valve.held or bool(wanted))
+        self._metrics.paused.set(held)

@@ -7,7 +7,7 @@ becomes its reply; one that cannot even be answered is handed back to become a d
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from penstock.consumer.assembly import RequestChunk, assemble
@@ -96,6 +96,20 @@ class Intake:
             chunks += self._chunks_for(run, now)
         return chunks, unanswerable
 
+    def refuse(self, spans: Iterable[tuple[Span, RequestError]]) -> tuple[list[RequestChunk], list[PendingRequest]]:
+        """Fail the requests of spans without reading their bodies.
+
+        Returns:
+            As `take`.
+        """
+        now = time.monotonic()
+        failed: list[PendingRequest] = []
+        unanswerable: list[PendingRequest] = []
+        for span, error in spans:
+            route = self._route(span.envelope, span.progress.place.partition)
+            self._give_up(span, route, now, failed, unanswerable, why=error)
+        return [Chunk(BatchKey(""), failed, {}, 0, now)] if failed else [], unanswerable
+
     def _begin(self, target: _Target, growing: dict[_Target, _Run]) -> _Run:
         """Begin a run of requests for one target; it ends the model's other runs, so that its order holds."""
         name = target.model or self._models.default
@@ -117,15 +131,17 @@ class Intake:
         now: float,
         failed: list[PendingRequest],
         unanswerable: list[PendingRequest],
+        *,
+        why: RequestError | None = None,
     ) -> None:
-        """Fail the requests of a span whose headers are wrong, and find out which of them can be told."""
+        """Fail the requests of a span, by default for what its headers say, and find out which of them can be told."""
         route: Route | None
         if isinstance(found, RequestError):
             error: RequestError | None = found
             usual = self._router.default_route(span.progress.place.partition)
             route = usual if found.code is ErrorCode.BAD_VALUE else None
         else:
-            error, route = span.envelope.error, found
+            error, route = why or span.envelope.error, found
         for request in _block_of(span, route or ("", 0), now):
             request.route = route
             if error is not None:
@@ -169,12 +185,18 @@ def _block_of(span: Span, route: Route, now: float) -> RequestBlock:
     if echo_name:
         block.echo_name, block.echoes = echo_name, list(echoes)
     if envelope.timeout_s is not None:
-        block.deadlines = _deadlines(records, envelope.timeout_s, now)
+        block.deadlines = deadlines_of(records, envelope.timeout_s, now)
     return block
 
 
-def _deadlines(records: Sequence[Record], timeout_s: float, now: float) -> list[float | None]:
-    """Turn a timeout, which counts from each record's timestamp, into monotonic seconds."""
+def deadlines_of(records: Sequence[Record], timeout_s: float, now: float) -> list[float | None]:
+    """Turn a timeout, which counts from each record's timestamp, into monotonic seconds.
+
+    Args:
+        records: whose timestamps count.
+        timeout_s: how long after them their senders wait.
+        now: monotonic seconds.
+    """
     wall_ms = time.time() * 1000
     from_zero, from_now = now + timeout_s - wall_ms / 1000, now + timeout_s
     # A timestamp from before the epoch or from tomorrow is nobody's clock: arrival counts instead.

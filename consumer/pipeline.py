@@ -10,17 +10,23 @@ counts every request from its intake to the acknowledgement of its outcome.
 import asyncio
 import contextlib
 import time
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from aiokafka import errors as kafka_errors
 
 from penstock.consumer.assignment import Assignment
 from penstock.consumer.backpressure import Bounds, Valve
 from penstock.consumer.committer import Committer
+from penstock.consumer.control.lanes import Lanes
+from penstock.consumer.control.partitions import Partitions
+from penstock.consumer.control.steering import Steering
+from penstock.consumer.control.throttling import Throttling
 from penstock.consumer.fetching import Fetching
 from penstock.consumer.inferring import Inferring
 from penstock.consumer.intake import Intake
+from penstock.consumer.lag_gauges import LagGauges
 from penstock.consumer.member import member
+from penstock.consumer.model_gauges import ModelGauges
 from penstock.consumer.outbox import Outbox
 from penstock.consumer.queue import RequestQueue
 from penstock.consumer.routes import ReplyRouter
@@ -34,6 +40,9 @@ from penstock.schemas.errors import TransportError
 from penstock.schemas.logger import Logger
 from penstock.transport.group import CommittedOffsets
 from penstock.transport.topics import TopicDirectory
+
+if TYPE_CHECKING:
+    from penstock.consumer.control.worker_control import WorkerControl
 
 log = Logger(__name__)
 
@@ -49,15 +58,24 @@ class Pipeline:
         models: loaded and warm.
         metrics: where everything is counted.
         client_id: of this process alone, so that its supervisor can find its membership.
+        control: follows commands; None where none are followed.
 
     `state` says what it is doing: starting, running, draining, stopped. Only the methods here change it.
     """
 
-    def __init__(self, settings: EmbeddedSettings, models: ModelTable, metrics: Metrics, *, client_id: str) -> None:
+    def __init__(
+        self,
+        settings: EmbeddedSettings,
+        models: ModelTable,
+        metrics: Metrics,
+        *,
+        client_id: str,
+        control: "WorkerControl | None" = None,
+    ) -> None:
         worker = settings.worker
+        self._control = control
         self._settings = settings
-        self._metrics = metrics
-        self._lag_shown: set[tuple[str, str]] = set()
+        self._lags = LagGauges(metrics)
         self.state = "starting"
         options = {**settings.kafka.client_options(), "client_id": client_id}
         self._options = options
@@ -84,6 +102,7 @@ class Pipeline:
             self._drain_for_rebalance,
             beginning=worker.auto_offset_reset == "earliest",
             timeout_s=settings.kafka.request_timeout_s,
+            before_opening=control.catch_up if control else None,
         )
         self._committer = Committer(
             self._consumer,
@@ -92,6 +111,11 @@ class Pipeline:
             interval_s=worker.commit_interval_s,
             timeout_s=max(1.0, worker.drain_timeout_s),
         )
+        self.partitions = Partitions(self._consumer, self._assignment)
+        self.throttling = Throttling(
+            self.partitions, lambda: models.default, max_bytes=settings.control.max_delayed_bytes, metrics=metrics
+        )
+        self.lanes = Lanes(self._consumer, self.partitions)
         self._fetching = Fetching(
             consumer=self._consumer,
             assignment=self._assignment,
@@ -102,13 +126,15 @@ class Pipeline:
             metrics=metrics,
             max_records=worker.fetch_max_records,
             client_options=options,
+            steering=Steering(self._consumer, self.partitions, self.throttling, self.lanes),
         )
-        self._inferring = Inferring(self._queue, self._engine, self._outbox, models)
+        offer = control.offer if control else None
+        self._inferring = Inferring(self._queue, self._engine, self._outbox, models, offer)
         models.on_change = self._queue.wake
         metrics.max_bytes.set(worker.max_buffered_bytes)
         metrics.max_rows.set(worker.max_buffered_rows)
-        for name in models:
-            metrics.serving.labels(name, models.resolve(name).version).set(1)
+        if control is None:  # else it shows what changes
+            ModelGauges(metrics).show(models)
         # Read when the metrics are asked for, in the HTTP server's thread.
         metrics.buffered_bytes.set_function(lambda: self._valve.bytes)
         metrics.buffered_rows.set_function(lambda: self._valve.rows)
@@ -127,18 +153,7 @@ class Pipeline:
 
     def observe(self) -> None:
         """Renew the lag of the open partitions; called about twice a second."""
-        shown = set()
-        for place, progress in self._assignment.open.items():
-            end = self._consumer.highwater(place)
-            if end is not None and progress.next_offset is not None:
-                labels = place.topic, str(place.partition)
-                self._metrics.lag.labels(*labels).set(max(0, end - progress.next_offset))
-                shown.add(labels)
-        # A partition that has gone is no longer ours to speak of. The HTTP server's thread may read at any moment, so
-        # that those which stay are never taken away.
-        for gone in self._lag_shown - shown:
-            self._metrics.lag.remove(*gone)
-        self._lag_shown = shown
+        self._lags.show(self._assignment.open, self._consumer.highwater)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set, then drain within the shutdown deadline.
@@ -166,6 +181,8 @@ class Pipeline:
         await self._outbox.start()
         await self._committed.start()
         self._engine.start()
+        if self._control is not None:
+            self._control.attach(self, self._queue, self._engine, self._directory)
         try:
             async with asyncio.timeout(self._settings.kafka.request_timeout_s * 2):
                 await self._consumer.start()

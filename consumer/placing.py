@@ -1,11 +1,11 @@
 """Placing: which version runs which requests of a batch."""
 
+from collections.abc import Sequence
 from itertools import chain
 
 from penstock.consumer.block import RequestBlock
 from penstock.consumer.pending import PendingRequest
 from penstock.core.batch import Batch
-from penstock.core.chunk import Chunk
 from penstock.core.model_table import ModelTable
 
 
@@ -18,12 +18,12 @@ def place(batch: Batch[PendingRequest], models: ModelTable) -> list[Batch[Pendin
     split = models.split_of(batch.key.model) if batch.key.version is None and batch.rows else None
     if split is None:
         return [batch]
-    keys = list(chain.from_iterable(map(_routing_keys, batch.chunks)))
+    keys = list(chain.from_iterable(routing_keys(chunk.requests) for chunk in batch.chunks))
     return batch.divided(split.choose(keys), split.versions)
 
 
-def _routing_keys(chunk: Chunk[PendingRequest]) -> list[bytes]:
-    requests = chunk.requests
+def routing_keys(requests: Sequence[PendingRequest]) -> list[bytes]:
+    """Return what each request goes by: its key, or where it lies when it has none."""
     if isinstance(requests, RequestBlock):
         source = requests.progress.source
         pairs = zip(requests.keys, requests.records, strict=True)

@@ -11,12 +11,14 @@ can never commit anything.
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from aiokafka.structs import TopicPartition
 
 from penstock.consumer.finished_set import MAX_METADATA_BYTES, FinishedSet
 from penstock.schemas.headers import Header
+
+FEW_RUNS: Final = 350  # finished runs that fit half of a commit's metadata while numbers are below 16,384
 
 
 class Record(Protocol):
@@ -149,4 +151,7 @@ class PartitionProgress:
     @property
     def too_scattered(self) -> bool:
         """Whether the finished set no longer fits a commit; the partition must then wait for its gaps."""
-        return len(self._finished) > 16 and len(self._finished.encode(self.next_offset or 0)) > MAX_METADATA_BYTES // 2
+        return (
+            len(self._finished) > FEW_RUNS
+            and len(self._finished.encode(self.next_offset or 0)) > MAX_METADATA_BYTES // 2
+        )

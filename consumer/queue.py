@@ -3,11 +3,11 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from penstock.consumer.pending import PendingRequest
 from penstock.core.batch import Batch
-from penstock.core.batcher import MicroBatcher
+from penstock.core.batcher import BatchPolicy, MicroBatcher
 from penstock.core.chunk import Chunk
 
 
@@ -38,6 +38,15 @@ class RequestQueue:
     def most_rows(self) -> int:
         """The most rows that a batch may have now."""
         return self._batcher.most_rows
+
+    @property
+    def policy(self) -> BatchPolicy:
+        """How batches form of models that have no policy of their own."""
+        return self._batcher.policy
+
+    def set_policies(self, policies: Mapping[str, BatchPolicy]) -> None:
+        """Set the policies of models that have one of their own, instead of those set before."""
+        self._batcher.set_policies(policies)
 
     def observe(self, model: str, rows: int, ran_s: float) -> None:
         """Learn how many seconds the rows of a batch took."""

@@ -1,5 +1,6 @@
 """Outcomes become records: replies with their provenance, and error replies."""
 
+import math
 from functools import lru_cache
 from itertools import repeat
 from typing import Final
@@ -77,7 +78,7 @@ class ReplyBuilder:
         """Build the reply that says why there is no answer."""
         request.error = error
         code = (h.ERROR, error.code.value.encode())
-        headers = [*request.echo, source_of(request), code, self._epoch, _JSON]
+        headers = [*request.echo, source_of(request), code, *_retry_after(error), self._epoch, _JSON]
         return request.record.key, encode_error(error, request.id), headers, request, None
 
     def _shared_headers(self, inference: Inference) -> Shared:
@@ -91,6 +92,11 @@ class ReplyBuilder:
 @lru_cache(maxsize=4)
 def _epoch_header(epoch: int) -> Header:
     return h.EPOCH, b"%d" % epoch
+
+
+def _retry_after(error: RequestError) -> list[Header]:
+    after_s = error.retry_after_s
+    return [] if after_s is None else [(h.RETRY_AFTER_MS, b"%d" % max(1, math.ceil(after_s * 1000)))]
 
 
 def source_of(request: PendingRequest) -> Header:

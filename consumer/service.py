@@ -12,23 +12,27 @@ import contextlib
 import os
 import signal
 import sys
-import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from penstock.consumer.health import HealthServer
 from penstock.consumer.interpreter import tune_interpreter
+from penstock.consumer.loading_thread import in_loading_thread
 from penstock.consumer.pipeline import Pipeline
 from penstock.consumer.settings import EmbeddedSettings
 from penstock.consumer.startup import load_models
 from penstock.core.metrics import Metrics
 from penstock.core.model_table import ModelTable
-from penstock.schemas.errors import ModelError, PenstockError
 from penstock.schemas.logger import Logger
 
+if TYPE_CHECKING:
+    from penstock.consumer.control.worker_control import WorkerControl
+
 log = Logger(__name__)
+
+_T = TypeVar("_T")
 
 _BEAT_S: Final = 0.5
 _BLOCKED_S: Final = 10.0  # a loop that has not turned for so long is not alive
@@ -75,6 +79,8 @@ class Service:
         self._supervised = supervised
         self._stop = asyncio.Event()
         self._pipeline: Pipeline | None = None
+        self._control: WorkerControl | None = None
+        self._doing = "models are loading"
         self._beat = time.monotonic()
         self._signalled = float("-inf")
 
@@ -108,21 +114,26 @@ class Service:
         background = [asyncio.create_task(self._keep_beating())]
         if self._supervised:
             background.append(asyncio.create_task(self._end_with_supervisor()))
-        models = None
         try:
-            models = await self._load_models()
-            if models is None:
-                log.info("stopped while models were loading")
+            begun = await self._unless_stopped(self._begin())
+            if begun is None:
+                log.info("stopped before it served")
                 return
-            when_loaded()
-            self._pipeline = Pipeline(self.settings, models, self.metrics, client_id=self._client_id)
-            await self._pipeline.run(self._stop)
+            models, self._control = begun
+            try:
+                when_loaded()
+                self._pipeline = Pipeline(
+                    self.settings, models, self.metrics, client_id=self._client_id, control=self._control
+                )
+                await self._pipeline.run(self._stop)
+            finally:
+                if self._control is not None:
+                    await self._control.close()
+                models.close()
         finally:
             for task in background:
                 task.cancel()
             health.stop()
-            if models is not None:
-                models.close()
         log.info("stopped")
 
     def stop(self) -> None:
@@ -134,7 +145,9 @@ class Service:
     @property
     def not_ready(self) -> str | None:
         """Why it does not serve; None when it does."""
-        return "models are loading" if self._pipeline is None else self._pipeline.not_ready
+        if self._pipeline is None:
+            return self._doing
+        return self._pipeline.not_ready or (self._control.not_ready if self._control else None)
 
     def _on_signal(self) -> None:
         # Whoever signals a whole group of processes, as systemd does, reaches a child twice: directly, and through
@@ -157,34 +170,32 @@ class Service:
         silent_s = time.monotonic() - self._beat
         return None if silent_s < _BLOCKED_S else f"the event loop has not turned for {silent_s:.0f} s"
 
-    async def _load_models(self) -> ModelTable | None:
-        """Load the models in a thread that does not outlive a process told to stop; None when it was."""
-        loop = asyncio.get_running_loop()
-        loaded: asyncio.Future[ModelTable] = loop.create_future()
+    async def _begin(self) -> "tuple[ModelTable, WorkerControl | None]":
+        """Load the models: those that were commanded, where commands are followed, else those of the settings."""
+        if not self.settings.control.enabled:
+            load = partial(load_models, self.settings.models, self.metrics, self._models)
+            return await in_loading_thread(load, discard=ModelTable.close), None
+        from penstock.consumer.control.beginning import begin_control
 
-        def load() -> None:
-            try:
-                table = load_models(self.settings.models, self.metrics, self._models)
-                call: partial[Any] = partial(loaded.set_result, table)
-            except PenstockError as error:
-                call = partial(loaded.set_exception, error)
-            except BaseException as error:  # a model's code may call sys.exit(), which would end this thread unheard
-                failure = ModelError(f"models could not be loaded: {error!r}")
-                failure.__cause__ = error
-                call = partial(loaded.set_exception, failure)
-            with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits any more
-                loop.call_soon_threadsafe(call)
+        control = await begin_control(
+            self.settings, self.metrics, self._models, client_id=self._client_id, say=self._say
+        )
+        return control.table, control
 
-        threading.Thread(target=load, name="penstock-loading", daemon=True).start()
-        stopping = asyncio.create_task(self._stop.wait())
-        either: list[asyncio.Future[Any]] = [loaded, stopping]
+    def _say(self, doing: str) -> None:
+        self._doing = doing
+
+    async def _unless_stopped(self, work: Coroutine[Any, Any, _T]) -> _T | None:
+        """Return what the work returns, or None when the process was told to stop before."""
+        working, stopping = asyncio.ensure_future(work), asyncio.ensure_future(self._stop.wait())
+        either: list[asyncio.Future[Any]] = [working, stopping]
         try:
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            return loaded.result() if loaded.done() else None
+            return working.result() if working.done() else None
         finally:
-            stopping.cancel()
-            if not loaded.done():
-                loaded.add_done_callback(_let_go)
+            for task in either:
+                task.cancel()
+            await asyncio.wait(either)
 
     async def _keep_beating(self) -> None:
         while True:
@@ -201,9 +212,3 @@ class Service:
         await reader.read()
         log.warning("the supervisor is gone")
         self.stop()
-
-
-def _let_go(loaded: "asyncio.Future[ModelTable]") -> None:
-    """Close models that nobody waits for any more."""
-    if loaded.exception() is None:
-        loaded.result().close()

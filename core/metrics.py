@@ -5,6 +5,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from penstock.core.distribution import installed_version
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_DIFFERENCES = tuple(10.0**power for power in range(-9, 4))
 _ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096)
 
 
@@ -43,6 +44,11 @@ class Metrics:
         self.max_rows = Gauge("penstock_buffered_rows_limit", "Rows at which fetching is paused", registry=r)
         # 1 while fetching is held because a bound is reached.
         self.paused = Gauge("penstock_paused", "Whether fetching is paused by back-pressure", registry=r)
+        # Requests over a throttle's rate, when they came, by the kind of its scope: delayed or refused.
+        self.throttled = Counter("penstock_throttled", "Requests over a rate", ["scope", "outcome"], registry=r)
+        # What throttles of tenants and models hold back now.
+        self.delayed_requests = Gauge("penstock_delayed_requests", "Requests held back by throttles", registry=r)
+        self.delayed_bytes = Gauge("penstock_delayed_bytes", "Bytes of requests held back by throttles", registry=r)
         # Membership in the group.
         self.partitions = Gauge("penstock_assigned_partitions", "Partitions assigned and open", registry=r)
         # Grows with each assignment: a rebalance storm is a steep line.
@@ -54,6 +60,43 @@ class Metrics:
         self.models = Gauge("penstock_model_loaded", "Loaded model versions", ["model", "version"], registry=r)
         # Which of them answers a request that pins none.
         self.serving = Gauge("penstock_model_serving", "Serving model versions", ["model", "version"], registry=r)
+        # Copies of requests that a shadow has answered: outcome is "ok", an error code, or "unfit", counted once, of
+        # one that takes other inputs than the live version.
+        whose = ["model", "version"]
+        self.shadow_requests = Counter(
+            "penstock_shadow_requests", "Copies answered by a shadow", [*whose, "outcome"], registry=r
+        )
+        # Copies without an answer: the shadow was behind (busy) or ended (stopped), or Kafka took none (unpublished).
+        self.shadow_dropped = Counter("penstock_shadow_dropped", "Copies dropped", [*whose, "reason"], registry=r)
+        # The shadow's model alone.
+        self.shadow_seconds = Histogram(
+            "penstock_shadow_seconds", "Time of one run of a shadow", whose, buckets=_SECONDS, registry=r
+        )
+        # Rows whose first output was a label, by whether the live version gave the same one.
+        self.shadow_compared = Counter(
+            "penstock_shadow_compared_rows", "Labels compared with the live ones", [*whose, "verdict"], registry=r
+        )
+        # Where it was of floats: the largest absolute difference in each batch.
+        self.shadow_difference = Histogram(
+            "penstock_shadow_difference",
+            "Largest difference from the live one",
+            whose,
+            buckets=_DIFFERENCES,
+            registry=r,
+        )
+        # Offset of the last control command that was read; -1 before the first, or where none are followed.
+        self.control_epoch = Gauge("penstock_control_epoch", "Offset of the last control command read", registry=r)
+        self.control_epoch.set(-1)
+        # Grows while the control topic cannot be reached: what serves is what was wanted then.
+        self.control_lag = Gauge(
+            "penstock_control_lag_seconds", "Seconds since all control commands were known to be read", registry=r
+        )
+        # Control records by outcome: accepted, or refused.
+        self.commands = Counter("penstock_control_commands", "Control commands read", ["outcome"], registry=r)
+        # Accepted, and what this worker cannot do; what served before goes on.
+        self.control_failed = Gauge("penstock_control_failed", "Deployments that cannot be followed", registry=r)
+        # Of their files, where commands are followed.
+        self.model_bytes = Gauge("penstock_model_bytes", "Bytes of all versions in memory", registry=r)
         # Which worker this is and where it works: constant for a process, and no secret among it.
         self.info = Info("penstock_worker", "Which worker this is, and where it works", registry=r)
         # process_cpu_seconds_total and the like, read from /proc when they are asked for; on Linux alone.

@@ -81,12 +81,14 @@ class RequestError(PenstockError):
     Attributes:
         code: one of `ErrorCode`.
         message: for the person who sent the request; never holds payload.
+        retry_after_s: when the same request may succeed, in seconds; None when nobody knows.
     """
 
-    def __init__(self, code: ErrorCode, message: str) -> None:
+    def __init__(self, code: ErrorCode, message: str, *, retry_after_s: float | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
+        self.retry_after_s = retry_after_s
 
     def __repr__(self) -> str:
         return f"RequestError({self.code.value}: {self.message})"
@@ -122,10 +124,12 @@ class ServiceError(PenstockError):
         code: the service's code, an `ErrorCode` value or one of a newer service.
         message: the service's explanation.
         retryable: whether sending the same request again may succeed.
+        retry_after_s: when that makes sense, in seconds; None when the service did not say.
     """
 
-    def __init__(self, code: str, message: str, *, retryable: bool = False) -> None:
+    def __init__(self, code: str, message: str, *, retryable: bool = False, retry_after_s: float | None = None) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
         self.retryable = retryable
+        self.retry_after_s = retry_after_s

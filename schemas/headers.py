@@ -27,6 +27,8 @@ SOURCE: Final = "penstock-source"
 EPOCH: Final = "penstock-epoch"
 ERROR: Final = "penstock-error"
 REASON: Final = "penstock-reason"
+LIVE: Final = "penstock-live"  # of a shadow's answer: the version that answered the request
+RETRY_AFTER_MS: Final = "penstock-retry-after-ms"
 
 CONTENT_TYPE: Final = "content-type"
 JSON_LENGTH: Final = "inference-header-content-length"

@@ -21,7 +21,7 @@ from penstock.consumer.routes import ReplyRouter
 from penstock.core.callable_model import CallableModel
 from penstock.core.model import Signature, TensorSpec
 from penstock.core.model_table import ModelTable
-from penstock.schemas.errors import ErrorCode
+from penstock.schemas.errors import ErrorCode, RequestError
 from penstock.schemas.limits import Limits
 from penstock.transport.topics import TopicDirectory
 
@@ -131,6 +131,16 @@ def test_a_failed_request_keeps_its_place_in_the_chunk() -> None:
     assert chunk.rows == 3
     assert not chunk.uniform
     assert chunk.requests[2].id == b'"two"'
+
+
+def test_a_refused_request_is_not_read_and_one_without_an_address_cannot_be_told() -> None:
+    intake, why = intake_of(), RequestError(ErrorCode.THROTTLED, "over the rate")
+    spans = intake.read(PROGRESS, [record(0, b"{"), record(1, b"", ("penstock-reply-topic", b"nowhere"))])
+    (chunk,), unanswerable = intake.refuse([(span, why) for span in spans])
+    check(chunk)
+    assert [error_of(request) for request in chunk.requests] == [ErrorCode.THROTTLED]
+    assert [error_of(request) for request in unanswerable] == [ErrorCode.REPLY_FORBIDDEN]
+    assert intake.refuse([]) == ([], [])
 
 
 def test_a_request_of_several_rows_lies_between_its_neighbours() -> None:

@@ -126,6 +126,15 @@ def test_an_error_says_its_code_in_a_header_too() -> None:
     assert orjson.loads(record[1] or b"") == {"error": "why", "code": "BAD_VALUE", "retryable": False, "id": "body"}
 
 
+@pytest.mark.parametrize(("after_s", "told"), [(0.0, b"1"), (0.25, b"250"), (None, None)])
+def test_an_error_says_when_to_come_back_where_that_is_known(after_s: float | None, told: bytes | None) -> None:
+    request = failed(3)
+    request.fail(RequestError(ErrorCode.THROTTLED, "over the rate", retry_after_s=after_s))
+    ((record,),) = built([request], inference_of(model=None)).values()
+    assert headers(record).get("penstock-retry-after-ms") == told
+    assert orjson.loads(record[1] or b"")["retryable"] is True
+
+
 def test_a_reply_that_is_too_large_becomes_a_small_error() -> None:
     requests = [request_of(0, rows=200), request_of(1)]
     (records,) = built(requests, inference_of(*range(201)), most=300).values()

@@ -40,6 +40,14 @@ def test_an_error_reply_is_raised() -> None:
         read(encode_error(RequestError(ErrorCode.BAD_VALUE, "no"), None))
 
 
+@pytest.mark.parametrize(("told", "after_s"), [(b"1500", 1.5), (None, None), (b"soon", None)])
+def test_an_error_reply_tells_when_to_come_back_if_its_header_does(told: bytes | None, after_s: float | None) -> None:
+    value = encode_error(RequestError(ErrorCode.THROTTLED, "over the rate"), None)
+    with pytest.raises(ServiceError, match="THROTTLED") as caught:
+        read(value, **{"retry-after-ms": told})
+    assert (caught.value.retryable, caught.value.retry_after_s) == (True, after_s)
+
+
 @pytest.mark.parametrize("value", [b"", b"{}", b'"an error"', b"[]", b"\xff", None])
 def test_what_is_no_reply_is_an_error_of_the_transport(value: bytes) -> None:
     with pytest.raises(TransportError, match="not a reply"):

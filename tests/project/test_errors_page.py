@@ -23,7 +23,8 @@ CODES = {heading: text for heading, text in PAGE.sections(3).items() if heading.
 ROWS = {re.sub(r"\[(.*)\].*", r"\1", row[0]): row[1:] for row in PAGE.table("The codes")}
 DEAD = {code for code, (where, *_) in ROWS.items() if where == "dead letter"}
 pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered")  # what the example of BAD_OUTPUT is about
-WITHOUT_EXAMPLE = {"REPLY_TOO_LARGE", "UNREADABLE"}  # a megabyte of reply, and bytes that no client writes
+# A command, a megabyte of reply, and bytes that no client writes.
+WITHOUT_EXAMPLE = {"THROTTLED", "REPLY_TOO_LARGE", "UNREADABLE"}
 
 
 @dataclass(frozen=True)

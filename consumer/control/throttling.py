@@ -1,0 +1,228 @@
+"""Throttles on one worker: which requests go now, which wait, and which are refused.
+
+A request that several throttles concern needs rows of all of them. What the throttle of a tenant or a model delays
+waits in a queue beside the others (`held.py`); what that of a lane or of the whole service delays is not fetched
+(`steering.py`).
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from penstock.consumer.control.dividing import Division, Reach
+from penstock.consumer.control.held import HeldRequests, HeldSpan
+from penstock.consumer.control.limit import Limit
+from penstock.consumer.spans import Span
+from penstock.core.metrics import Metrics
+from penstock.schemas.control.resources import GLOBAL, Scope
+from penstock.schemas.control.specs import Throttle
+from penstock.schemas.control.status import Demand, WorkerStatus
+from penstock.schemas.errors import ErrorCode, RequestError
+
+_NOBODY: Final = Scope("", "")  # the queue of requests whose throttle has gone
+_AT_ONCE: Final = 32  # requests of one queue before it is the next one's turn
+
+
+class Refused(NamedTuple):
+    """Requests that are answered THROTTLED."""
+
+    span: Span
+    error: RequestError
+
+
+class Throttling:
+    """Holds this worker to its share of each rate.
+
+    Args:
+        reach: how much of the service this worker is.
+        default_model: returns the model of requests that name none.
+        max_bytes: of requests that are held back.
+        metrics: where delays and refusals are counted.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        reach: Reach,
+        default_model: Callable[[], str | None],
+        *,
+        max_bytes: int,
+        metrics: Metrics,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._division = Division(reach)
+        self._default_model = default_model
+        self._metrics = metrics
+        self._clock = clock
+        self._limits: dict[Scope, Limit] = {}
+        self.held = HeldRequests(max_bytes)
+
+    def __repr__(self) -> str:
+        return f"<Throttling {list(map(str, self._limits))} {self.held!r}>"
+
+    @property
+    def active(self) -> bool:
+        """Whether a throttle is in force, or requests still wait for one that was."""
+        return bool(self._limits or self.held)
+
+    def apply(self, throttles: Mapping[Scope, Throttle]) -> None:
+        """Hold to these throttles from now on, and to no other."""
+        now = self._clock()
+        before, self._limits = self._limits, {}
+        for scope, spec in throttles.items():
+            limit = self._limits[scope] = before.get(scope) or Limit(scope, spec, now)
+            limit.spec = spec
+        self._division.divide(self._limits.values(), now)
+        self.held.sort(self._queue_of)
+        self._recount()
+
+    def share(self, statuses: Sequence[WorkerStatus]) -> None:
+        """Take this worker's shares, by what the others have reported lately and it has reported itself."""
+        self._division.learn(statuses)
+        self._division.divide(self._limits.values(), self._clock())
+
+    def demand(self) -> dict[str, Demand]:
+        """Return what is reported of each throttle in force; an interval of counting ends, and its demand counts."""
+        now = self._clock()
+        for limit in self._limits.values():
+            self._division.measure(limit, now)
+        self._division.divide(self._limits.values(), now)
+        return {str(scope): limit.report() for scope, limit in self._limits.items()}
+
+    def admit(self, spans: Sequence[Span]) -> tuple[list[Span], list[Refused]]:
+        """Return what of the fetched spans goes on now, and what is refused; the rest is held.
+
+        Before them goes what nothing holds back any more, so that it is not overtaken.
+        """
+        now = self._clock()
+        go = self._freed(now)
+        refused: list[Refused] = []
+        for span in spans:
+            limits = self._limits_of(span) if span.envelope.error is None else []
+            for limit in limits:
+                limit.ask(len(span.records))
+            if limits:
+                self._admit_some(span, limits, now, go, refused)
+            else:
+                go.append(span)
+        return go, refused
+
+    def release(self, most: int) -> list[Span]:
+        """Return held requests that may go now; queues take turns.
+
+        Args:
+            most: bound on requests of throttles in force. What nothing holds back any more goes all at once.
+        """
+        now = self._clock()
+        if self.held.drop_closed():
+            self._recount()
+        if self._division.stale:
+            self._division.divide(self._limits.values(), now)
+        go = self._freed(now)
+        moved = True
+        while moved and most > 0:
+            moved = False
+            for scope, head in self.held.heads():
+                count = min(self._due(head, now), most, _AT_ONCE)
+                if count > 0:
+                    go.append(self._let_go(scope, head, count, now))
+                    most -= count
+                    moved = True
+        self._show()
+        return go
+
+    def charge(self, span: Span, rows: int) -> None:
+        """Count the rows that a span turned out to have."""
+        now = self._clock()
+        for limit in self._limits_of(span):
+            limit.learn(len(span.records), rows, now)
+
+    def gates_of(self, topic: str | None) -> list[Limit]:
+        """Return the limits that keep requests in Kafka: of a lane, or of the whole service where none is named."""
+        limit = self._limits.get(GLOBAL if topic is None else Scope("lane", topic))
+        return [limit] if limit is not None and limit.gates else []
+
+    def next_due(self) -> float:
+        """Return when held requests may go or expire, monotonic seconds; infinity when there are none."""
+        now = self._clock()
+        due = float("inf")
+        for _, head in self.held.heads():
+            deadline = head.deadlines[head.at] if head.deadlines else None
+            limits = self._limits_of(head.span)
+            passes = max((limit.bucket.next_due(now) for limit in limits), default=now)
+            due = min(due, passes if deadline is None else min(passes, deadline))
+        return due
+
+    def _limits_of(self, span: Span) -> list[Limit]:
+        envelope = span.envelope
+        model = envelope.model or self._default_model()
+        scopes = ("tenant", envelope.tenant), ("model", model), ("lane", span.progress.place.topic), GLOBAL
+        return [limit for scope in scopes if (limit := self._limits.get(scope))]  # type: ignore[call-overload]
+
+    def _admit_some(self, span: Span, limits: list[Limit], now: float, go: list[Span], refused: list[Refused]) -> None:
+        """Divide a span: the first go on, as many as all its throttles let; the others wait or are refused."""
+        queues = [limit for limit in limits if limit.queues]
+        blocked = any(limit.waiting for limit in queues)
+        free = [limit.bucket.available(now) for limit in limits if not limit.gates]
+        count = 0 if blocked else min([len(span.records), *free])
+        if count:
+            for limit in limits:
+                limit.bucket.take(count, now)
+            head, span = span.cut(count)
+            go.append(head)
+        left = len(span.records)
+        if not left:
+            return
+        full = next((limit for limit in limits if limit.refuses and not limit.bucket.available(now)), None)
+        if full is None and queues:
+            held = self.held.hold(queues[0].scope, span, now)
+            for limit in queues:
+                limit.waiting += held
+            self._metrics.throttled.labels(queues[0].scope.kind, "delayed").inc(held)
+            span, full = span.cut(held)[1], queues[0]
+        if span.records and full is not None:
+            self._metrics.throttled.labels(full.scope.kind, "refused").inc(len(span.records))
+            refused.append(Refused(span, _over(full, now)))
+
+    def _freed(self, now: float) -> list[Span]:
+        """Return all whose throttle has gone. No throttle may refuse them any more; gates are paid for them later."""
+        freed = [self.held.let_go(_NOBODY, len(held)) for held in list(self.held.queue(_NOBODY))]
+        for span in freed:
+            for limit in self._limits_of(span):
+                limit.bucket.take(len(span.records) if limit.gates else 0, now)
+        return freed
+
+    def _due(self, held: HeldSpan, now: float) -> int:
+        """Return how many of the first records may go; who waits no longer needs no rows."""
+        late = held.expired(now)
+        return late or min([len(held), *(limit.bucket.available(now) for limit in self._limits_of(held.span))])
+
+    def _let_go(self, scope: Scope, held: HeldSpan, count: int, now: float) -> Span:
+        late = held.expired(now)
+        span = self.held.let_go(scope, count)
+        for limit in self._limits_of(span):
+            limit.waiting -= count if limit.queues else 0
+            limit.bucket.take(0 if late else count, now)
+        return span
+
+    def _queue_of(self, span: Span) -> Scope:
+        return next((limit.scope for limit in self._limits_of(span) if limit.queues), _NOBODY)
+
+    def _recount(self) -> None:
+        for limit in self._limits.values():
+            limit.waiting = 0
+        for held in self.held:
+            for limit in self._limits_of(held.span):
+                limit.waiting += len(held) if limit.queues else 0
+        self._show()
+
+    def _show(self) -> None:
+        self._metrics.delayed_requests.set(self.held.records)
+        self._metrics.delayed_bytes.set(self.held.bytes)
+
+
+def _over(limit: Limit, now: float) -> RequestError:
+    wait_s = limit.retry_after_s(now)
+    when = "it is stopped for now" if wait_s is None else f"try again in {max(wait_s, 0.001):.3g} s"
+    rate = f"the rate that an operator has set for {limit.scope}"
+    return RequestError(ErrorCode.THROTTLED, f"over {rate}; {when}", retry_after_s=wait_s)
