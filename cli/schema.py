@@ -48,7 +48,7 @@ def schema(
     Examples:
       penstock schema
       penstock schema command
-      penstock schema asyncapi -c production.toml > asyncapi.json
+      penstock schema asyncapi -c production.toml
     """
     if document is None:
         if json:

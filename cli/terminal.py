@@ -62,8 +62,8 @@ def print_json(value: Any) -> None:
     sys.stdout.flush()
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> None:
-    """Print a table without lines, which reads well and can be cut and pasted.
+def table_of(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> Table:
+    """Return a table without lines, which reads well and can be cut and pasted.
 
     Args:
         columns: their headings.
@@ -76,10 +76,15 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, rig
         table.add_column(name, justify="right" if name in right else "left", overflow="fold")
     for row in rows:
         table.add_row(*(_escaped(cell) for cell in row))
+    return table
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> None:
+    """Print what `table_of` makes of its arguments."""
     console = out()
     if not console.is_terminal:  # a pipe has no width, and whoever reads it wants whole lines
         console.width = 10_000
-    console.print(table)
+    console.print(table_of(columns, rows, right=right))
 
 
 def _escaped(cell: object) -> str:

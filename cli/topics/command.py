@@ -21,7 +21,7 @@ _PARTITIONS: Final = 8
 _COMMAND_WIDTH: Final = 80
 
 
-Partitions = Annotated[int, typer.Option(min=1, max=10_000, help="Of each topic.")]
+Partitions = Annotated[int, typer.Option(min=1, max=10_000, help="Of each topic but those of control.")]
 Replication = Annotated[
     int | None, typer.Option(min=1, max=100, help="Copies of each partition; by default 3, or one per broker of fewer.")
 ]
@@ -29,7 +29,7 @@ Retention = Annotated[
     str | None,
     typer.Option(
         metavar="DURATION",
-        help="How long records are kept, as 7d or 12h; by default requests 7d, replies 1d, dead letters 30d.",
+        help="How long requests, replies and dead letters are kept, as 7d or 12h; by default 7d, 1d and 30d.",
     ),
 ]
 Printed = Annotated[bool, typer.Option("--print", help="Print commands of Kafka's own tool instead, and make nothing.")]
@@ -50,6 +50,7 @@ def create(
 
     These are its request topics, the reply topic and a dead-letter topic for each request topic, with settings that
     suit them. A topic that is there is left alone; how it differs is said, with the command that would change it.
+    Where control.enabled is set, the control topic and the status topic are made too, each with one partition.
 
     The number of partitions bounds how many worker processes share the work. Request topics get
     compression.type=uncompressed: otherwise a broker checks a batch's size while it is compressed, and a small batch

@@ -8,13 +8,23 @@ from typing import Final
 from pydantic import Field
 
 from penstock.cli.remedies import KafkaTools
-from penstock.cli.topics.plan import Difference, TopicPlan, commands, differences, plan, replication_for
-from penstock.consumer.lane import Sizes, roles
+from penstock.cli.topics.control_roles import control_roles
+from penstock.cli.topics.plan import (
+    Difference,
+    TopicPlan,
+    commands,
+    control_plan,
+    differences,
+    plan,
+    replication_for,
+)
+from penstock.consumer.lane import Sizes
 from penstock.consumer.settings import LaneSettings
 from penstock.core.configuration import Settings
 from penstock.core.settings import LimitsSettings
 from penstock.transport.cluster import Cluster
 from penstock.transport.cluster_reader import ClusterReader
+from penstock.transport.control.settings import ControlSettings
 from penstock.transport.settings import KafkaSettings
 from penstock.transport.topics import create_topics
 
@@ -27,6 +37,7 @@ class TopicSettings(Settings):
     kafka: KafkaSettings = Field(default_factory=KafkaSettings, description="The connection to the cluster.")
     worker: LaneSettings = Field(default_factory=LaneSettings, description="Where requests come and replies go.")
     limits: LimitsSettings = Field(default_factory=LimitsSettings, description="How large a request may be.")
+    control: ControlSettings = Field(default_factory=ControlSettings, description="Who may say what serves.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +74,22 @@ async def planned(settings: TopicSettings, wanted: Wanted) -> list[TopicPlan]:
     """Plan the topics; asks the cluster for its size where the number of copies is not given.
 
     Raises:
+        ConfigurationError: the topics of control cannot be named.
         TransportError: that was asked, and no broker answered.
     """
+    of_control = control_roles(settings.worker, settings.control)
     replication = wanted.replication
     if replication is None:
         async with ClusterReader(settings.kafka.client_options()) as reader:
             replication = replication_for(len((await reader.describe([])).nodes))
-    return plan(
+    of_requests = plan(
         settings.worker,
         Sizes.of(settings.worker, settings.limits),
         partitions=wanted.partitions,
         replication=replication,
         retention_s=wanted.retention_s,
     )
+    return of_requests + control_plan(of_control, replication)
 
 
 async def make(settings: TopicSettings, wanted: Wanted, tools: KafkaTools) -> list[Made]:
@@ -84,8 +98,8 @@ async def make(settings: TopicSettings, wanted: Wanted, tools: KafkaTools) -> li
     Raises:
         TransportError: no broker answered, or it refused.
     """
-    names = list(roles(settings.worker))
     plans = await planned(settings, wanted)
+    names = [each.name for each in plans]
     async with ClusterReader(settings.kafka.client_options()) as reader:
         before = await reader.describe(names)
         missing = [each for each in plans if not before.topics[each.name].partitions]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from aiokafka.structs import TopicPartition
 
+from penstock.cli.topics.control_roles import control_roles
 from penstock.cli.topics.plan import duration
 from penstock.consumer.lane import roles
 from penstock.consumer.settings import ToolSettings
@@ -43,7 +44,7 @@ async def look(settings: ToolSettings, *, every: bool) -> list[ListedTopic]:
         TransportError: no broker answered.
     """
     lane = settings.worker
-    own = roles(lane)
+    own: dict[str, str] = {**roles(lane), **control_roles(lane, settings.control)}
     async with ClusterReader(settings.kafka.client_options()) as reader:
         cluster = await reader.describe(own)
         topics = dict(cluster.topics)

@@ -16,12 +16,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from penstock.cli.remedies import KafkaTools
+from penstock.cli.topics.control_roles import ControlRole
 from penstock.consumer.lane import REQUEST_COMPRESSION, Role, Sizes, in_sync_for, message_bytes, roles
 from penstock.consumer.settings import LaneSettings
 from penstock.transport.cluster import Topic
+from penstock.transport.control.topics import CONTROL_SETTINGS, STATUS_SETTINGS
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _DURATION: Final = re.compile(r"(\d{1,6})\s*([smhd])")
+_ONE_ORDER: Final = "name another topic (control.topic): commands need one order"
 _RETENTION_S: Final = {Role.REQUEST: 7 * 86_400, Role.REPLY: 86_400, Role.DEAD_LETTER: 30 * 86_400}
 
 
@@ -30,7 +33,7 @@ class TopicPlan:
     """A topic as it should be made."""
 
     name: str
-    role: Role
+    role: Role | ControlRole
     partitions: int
     replication: int
     settings: Mapping[str, str]
@@ -70,6 +73,18 @@ def plan(
         TopicPlan(name, role, partitions, replication, _settings(role, sizes, replication, retention_s))
         for name, role in roles(lane).items()
     ]
+
+
+def control_plan(roles_of: Mapping[str, ControlRole], replication: int) -> list[TopicPlan]:
+    """Plan the topics of control: one partition each, because the order of commands is one.
+
+    Args:
+        roles_of: what `control_roles` returned.
+        replication: copies of the partition.
+    """
+    settings = {ControlRole.COMMANDS: CONTROL_SETTINGS, ControlRole.STATUS: STATUS_SETTINGS}
+    in_sync = {"min.insync.replicas": str(in_sync_for(replication))}
+    return [TopicPlan(name, role, 1, replication, {**settings[role], **in_sync}) for name, role in roles_of.items()]
 
 
 def _settings(role: Role, sizes: Sizes, replication: int, retention_s: int | None) -> dict[str, str]:
@@ -117,7 +132,9 @@ def commands(topic: str, found: Iterable[Difference], tools: KafkaTools) -> list
 
 def _shape(planned: TopicPlan, there: Topic) -> Iterator[Difference]:
     have, want = len(there.partitions), planned.partitions
-    if have < want and planned.role is Role.REQUEST:
+    if have != want and planned.role is ControlRole.COMMANDS:
+        yield Difference("partitions", str(have), str(want), _ONE_ORDER)
+    elif have < want and planned.role is Role.REQUEST:
         advice = "add some for more workers; keys then change partitions"
         yield Difference("partitions", str(have), str(want), advice, change=True)
     elif have != want:
@@ -133,7 +150,11 @@ def _differs(now: str, wanted: str) -> bool:
 
 
 def _is_less(now: str, wanted: str) -> bool:
-    return 0 <= int(now) < int(wanted)  # -1 is without end
+    return int(now) >= 0 and not 0 <= int(wanted) <= int(now)  # -1 is without end
+
+
+def _is_more(now: str, wanted: str) -> bool:
+    return int(now) > int(wanted)
 
 
 # Whether a value that differs does harm, and what to do about it.
@@ -141,7 +162,10 @@ _HARM: Final[Mapping[str, tuple[Callable[[str, str], bool], str]]] = {
     "cleanup.policy": (_differs, "change it: compacting removes records of the same key"),
     "compression.type": (_differs, "change it: a small batch may hold a huge record"),
     "min.insync.replicas": (_differs, "change it, for this number of copies"),
+    "message.timestamp.type": (_differs, "change it: whether a command has expired is judged by the broker's time"),
+    "retention.bytes": (_is_less, "change it: commands must stay"),
     "retention.ms": (_is_less, "change it, if records are to stay that long"),
+    "segment.ms": (_is_more, "change it: what is older stays until its segment is full"),
     "max.message.bytes": (_is_less, "change it, if messages may be that large"),
 }
 
