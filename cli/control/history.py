@@ -55,6 +55,25 @@ def log(
 
 
 @app.command()
+def snapshot(
+    *,
+    config: Config = None,
+    bootstrap_servers: BootstrapServers = None,
+    settings: Overrides = None,
+) -> None:
+    """Write down what is wanted now, so that workers start without reading what was before.
+
+    Orders do so by themselves, after each thousand. It takes a key of the workers' own file.
+
+    \b
+    Examples:
+      penstock control snapshot
+    """
+    offset = run(_snapshot(session(config, bootstrap_servers, settings)))
+    print(f"Snapshot written at offset {offset}: what comes before it need not be read any more.")
+
+
+@app.command()
 def diff(
     *,
     since: Offset = None,
@@ -88,6 +107,11 @@ def diff(
         print(f"{counted(live, 'live worker')}: nothing differs from what is wanted.")
     if found:
         raise typer.Exit(1)
+
+
+async def _snapshot(service: Session) -> int:
+    async with service.control(_TIMEOUT_S) as control:
+        return await control.snapshot()
 
 
 async def _verdicts(service: Session, limit: int | None) -> "list[Verdict]":

@@ -63,6 +63,7 @@ class Follower:
         self._log = ControlLog(client_options, topic, trust)
         self._reading = asyncio.Lock()  # the log is for one task at a time
         self._complete_at = float("-inf")  # monotonic seconds
+        self._follows = False  # history is read without a word on each command
         self.refused: deque[Refused] = deque(maxlen=_RECENT)
 
     def __repr__(self) -> str:
@@ -97,6 +98,8 @@ class Follower:
             try:
                 await self._log.start(deadline - time.monotonic())
                 await self.catch_up(max(0.1, deadline - time.monotonic()))
+                self._follows = True
+                log.info("control topic read", topic=self._topic, epoch=self.state.epoch)
                 return
             except TransportError as error:
                 await self._log.close()
@@ -175,7 +178,8 @@ class Follower:
             self._refuse(verdict)
         elif command is not None:
             self._metrics.commands.labels("accepted").inc()
-            log.info("command accepted", offset=record.offset, resource=command.resource, issuer=command.issuer)
+            if self._follows:
+                log.info("command accepted", offset=record.offset, resource=command.resource, issuer=command.issuer)
             if command.about.kind is Kind.DEPLOYMENT:
                 self._on_deployment(command.about.name, self.state.entries[command.about])
 
@@ -184,7 +188,8 @@ class Follower:
         if refused is None:
             return
         self._metrics.commands.labels("refused").inc()
-        log.warning("command refused", offset=verdict.offset, code=refused.code.value, why=refused.message)
+        if self._follows:
+            log.warning("command refused", offset=verdict.offset, code=refused.code.value, why=refused.message)
         self.refused.append(
             Refused(
                 offset=verdict.offset,

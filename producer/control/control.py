@@ -147,6 +147,17 @@ class Control(Orders, Reports):
         verdicts = await self._readable().replay()
         return verdicts if limit is None else verdicts[max(0, len(verdicts) - limit) :]
 
+    async def snapshot(self) -> int:
+        """Write down what is wanted now, so that nobody has to read what was before; return its offset.
+
+        Commands do so by themselves, after each thousand.
+
+        Raises:
+            CommandRefused: workers would not trust a snapshot by this key.
+            ConfigurationError, TransportError: as `state`, and when there is no key.
+        """
+        return await self._writable().snapshot()
+
     def _readable(self) -> Ledger:
         if self._ledger is not None:
             return self._ledger

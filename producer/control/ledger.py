@@ -12,7 +12,7 @@ from penstock.producer.control.results import Change, Conflict, Issued
 from penstock.schemas.control.fold import ControlRecord, ControlState, Fold, Trust, Verdict
 from penstock.schemas.control.refusals import CommandRefused, RefusalCode
 from penstock.schemas.control.resources import Resource
-from penstock.schemas.control.snapshot import SNAPSHOT_KEY, is_snapshot, read_snapshot
+from penstock.schemas.control.snapshot import SNAPSHOT_KEY, SNAPSHOT_SCOPE, is_snapshot, read_snapshot
 from penstock.schemas.control.specs import Spec
 from penstock.schemas.errors import PenstockError, TransportError
 from penstock.schemas.headers import Header
@@ -132,6 +132,19 @@ class Ledger:
             change = Change(resource, present, spec, seen)
             return change if dry_run else await self._write(change, value, headers)
 
+    async def snapshot(self) -> int:
+        """Write what is wanted now as a snapshot, and return its offset.
+
+        Raises:
+            CommandRefused: OUT_OF_SCOPE, for nobody would trust it.
+            ConfigurationError, TransportError: as `change`.
+        """
+        if not self._author.may_snapshot:
+            whose = f"by a key of their own file, control.trusted_keys, with scope {SNAPSHOT_SCOPE!r}"
+            raise CommandRefused(RefusalCode.OUT_OF_SCOPE, f"workers trust no other snapshot than one {whose}")
+        async with self._turn:
+            return await self._write_snapshot(await self._read())
+
     async def _write(self, change: Change, value: bytes, headers: Sequence[Header]) -> Issued:
         offset = await self._append(str(change.resource).encode(), value, headers)
         verdict = await self._read_to(offset)
@@ -156,11 +169,14 @@ class Ledger:
         if state.epoch - self._snapshot_epoch < SNAPSHOT_EVERY or not self._author.may_snapshot:
             return
         try:
-            await self._append(SNAPSHOT_KEY, *self._author.snapshot(state))
+            await self._write_snapshot(state)
         except PenstockError as error:  # the command stands; whoever gives the next one tries again
             log.warning("no snapshot of the control topic could be written", topic=self._topic, why=str(error))
-        else:
-            self._snapshot_epoch = state.epoch
+
+    async def _write_snapshot(self, state: ControlState) -> int:
+        offset = await self._append(SNAPSHOT_KEY, *self._author.snapshot(state))
+        self._snapshot_epoch = state.epoch
+        return offset
 
     async def _append(self, key: bytes, value: bytes, headers: Sequence[Header]) -> int:
         return await append(

@@ -105,7 +105,8 @@ _SIGNED: Final[dict[str, Schema]] = {
 def messages() -> dict[str, Schema]:
     """Return the kinds of records by their names, as `components/messages` of an AsyncAPI 3.0 document."""
     reply = {h.SOURCE: _SOURCE, h.EPOCH: _EPOCH, h.CONTENT_TYPE: _said("Of the value."), **_ECHO}
-    answer = {**reply, h.MODEL: _said("name@version that ran.")}
+    live = _said("On a shadow's answer: name@version that answered the request itself.")
+    answer = {**reply, h.MODEL: _said("name@version that ran."), h.LIVE: live}
     later = _said("On THROTTLED: when to send it again, from now.", pattern="^[0-9]+$")
     error = {**reply, h.ERROR: _said("The code."), h.RETRY_AFTER_MS: later}
     any_bytes = "Any bytes; requests of one key on one partition are answered in order."

@@ -72,6 +72,7 @@ async def test_a_command_that_nobody_trusted_has_signed_changes_nothing(
     ):
         issued = await control.deploy("adder", "2")
         (ack,) = await control.wait(issued, timeout_s=20)
+        assert issued.command is not None
         forged = issued.command.model_copy(update={"sequence": 99, "spec": {"versions": [{"version": "3"}]}})
         options = {"bootstrap_servers": lane.bootstrap}
         offset = await append(

@@ -186,8 +186,9 @@ async def test_workers_that_have_heard_nothing_of_each_other_share_by_partitions
         return inside.worker.throttling.demand()["global"].granted_per_s
 
     async with inside_worker() as first, inside_worker() as second:
+        await until(lambda: first.value("penstock_assigned_partitions") == PARTITIONS // 2)
+        await until(lambda: second.value("penstock_assigned_partitions") == PARTITIONS // 2)
         for inside in (first, second):
-            await until(lambda inside=inside: inside.value("penstock_assigned_partitions") == PARTITIONS // 2)
             inside.worker.throttling.apply(spec)
         assert [demand_of(first), demand_of(second)] == [pytest.approx(50.0)] * 2
         await lane.send([request("a", number, number % PARTITIONS) for number in range(50)])

@@ -70,8 +70,10 @@ def commands(lane: Lane, **options: Any) -> Control:
     return Control(lane.bootstrap, lane.group, **{"signing": "off", **options})
 
 
-async def settled(control: Control, *, at: int, workers: int = 1) -> list[WorkerStatus]:
+async def settled(control: Control, *, at: int | None, workers: int = 1) -> list[WorkerStatus]:
     """Return the statuses once so many workers have followed the log to an offset."""
+
+    assert at is not None
 
     async def found() -> list[WorkerStatus]:
         live = [each for each in await control.status() if each.state == "running"]

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 from xxhash import xxh3_64_intdigest
 
 from penstock.broker.ports import free_ports
@@ -23,7 +24,7 @@ from tests.support.walkthrough import Follower, Step, steps
 PAGE = Page("docs/control.md")
 STEPS = steps(PAGE.text)
 BY_HAND = "by hand"  # needs two people
-FIELDS = {"Deployments": Deployment, "Throttles": Throttle, "Lanes": Lane, "Keys": Key}
+FIELDS: dict[str, type[BaseModel]] = {"Deployments": Deployment, "Throttles": Throttle, "Lanes": Lane, "Keys": Key}
 BEFORE = (
     Step(["penstock init my-service", "cd my-service"], "", "", 0),
     Step(["python train.py"], "", "", 0),

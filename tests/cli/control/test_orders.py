@@ -104,3 +104,12 @@ async def test_lane_keeps_its_state_when_it_is_weighed_and_its_weight_when_it_is
 async def _started(process: WorkerProcess) -> WorkerProcess:
     await process.start()
     return process
+
+
+async def test_snapshot_is_written_when_it_is_asked_for(service: Service) -> None:
+    def operate() -> None:
+        assert service("throttle", "global", 100, "--no-wait").status == 0
+        ran = service("control", "snapshot")
+        assert ran.out == "Snapshot written at offset 1: what comes before it need not be read any more.\n"
+
+    await asyncio.to_thread(operate)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,14 +51,14 @@ def of(secured: EmbeddedKafka, models: Path, tmp_path: Path) -> Callable[[str], 
     lane = Lane(secured.bootstrap_servers, "requests", "replies", "group")
 
     def of(user: str) -> dict[str, str]:
-        login = {
+        login: dict[str, Any] = {
             "kafka__security_protocol": "SASL_PLAINTEXT",
             "kafka__sasl_mechanism": "SCRAM-SHA-512",
             "kafka__sasl_username": user,
             "kafka__sasl_password": USERS[user],
         }
         files = {"trusted_keys": tmp_path / "trusted.toml"} | ({"key": tmp_path / "anna.key"} if user == "anna" else {})
-        control = {f"control__{name}": value for name, value in {"enabled": "true", **files}.items()}
+        control: dict[str, Any] = {f"control__{name}": value for name, value in {"enabled": "true", **files}.items()}
         return variables(lane, models, **login, **control)
 
     return of

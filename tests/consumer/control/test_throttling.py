@@ -32,7 +32,7 @@ class Alone:
 class Bench:
     """A throttling, the clock it goes by, and a partition with requests of tenants."""
 
-    def __init__(self, max_bytes: int = 1_000_000, **throttles: Throttle) -> None:
+    def __init__(self, max_bytes: int = 1_000_000, **throttles: Any) -> None:
         self.now = 1000.0
         self.reach = Alone()
         self.metrics = Metrics()
@@ -255,7 +255,7 @@ def test_requests_of_a_partition_that_has_gone_are_forgotten() -> None:
 
 
 def test_a_whole_service_and_a_lane_are_held_back_in_kafka() -> None:
-    bench = Bench(**{"global": delay(10, 5)})
+    bench = Bench(1_000_000, **{"global": delay(10, 5)})
     (gate,) = bench.throttling.gates_of(None)
     assert gate.room(bench.now) == 5
     assert bench.come("abcde") == ("abcde", [])
@@ -266,7 +266,7 @@ def test_a_whole_service_and_a_lane_are_held_back_in_kafka() -> None:
 
 
 def test_what_a_gate_keeps_in_kafka_asks_too() -> None:
-    bench = Bench(**{"global": delay(10, 5)})
+    bench = Bench(1_000_000, **{"global": delay(10, 5)})
     bench.reach.waiting = 5000
     bench.now += 1
     assert bench.throttling.demand()["global"] == Demand(rows_per_s=0.0, granted_per_s=10.0, waiting=0)
@@ -328,7 +328,7 @@ def test_metrics_tell_how_many_wait_and_how_many_were_over() -> None:
 
 
 def test_the_whole_service_may_refuse_too() -> None:
-    bench = Bench(**{"global": reject(10, 3)})
+    bench = Bench(1_000_000, **{"global": reject(10, 3)})
     go, refused = bench.come("abcde")
     assert (go, said([each.span for each in refused])) == ("abc", "de")
     assert bench.throttling.gates_of(None) == []

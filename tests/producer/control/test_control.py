@@ -145,6 +145,21 @@ async def test_snapshot_is_written_when_one_is_due_and_only_by_a_root_key(
     assert len(await late.log()) == 9
 
 
+async def test_snapshot_may_be_asked_for_with_a_key_that_workers_trust_for_it(
+    control: Open, service: ControlledService
+):
+    root = await control()
+    ben = Signer.generate("ben")
+    await root.trust("ben", ben.public_hex, ["*"])
+    assert await root.snapshot() == 1
+    _, log, _ = await signed(service).fold()
+    assert log.snapshot is not None
+    assert log.snapshot.digest() == (await root.state()).digest()
+    with pytest.raises(CommandRefused, match=r"control\.trusted_keys") as refused:
+        await (await control(ben)).snapshot()
+    assert refused.value.code is RefusalCode.OUT_OF_SCOPE
+
+
 def signed(service: ControlledService) -> ControlledService:
     return replace(service, signing=True)
 

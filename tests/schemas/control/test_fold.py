@@ -8,7 +8,7 @@ from penstock.schemas.control.refusals import RefusalCode
 from penstock.schemas.control.resources import GLOBAL, Kind, Resource, Scope
 from penstock.schemas.control.signing import Signer
 from penstock.schemas.control.specs import Throttle
-from tests.schemas.control.writing import EXPIRES_MS, IRIS, ROOT, Log, document, read, signed, trust
+from tests.schemas.control.writing import EXPIRES_MS, IRIS, ROOT, Log, document, read, signed, spec_of_key, trust
 
 STRANGER = Signer("stranger", bytes(32))
 VALUE = orjson.dumps(document("deployment/iris", IRIS, 2))
@@ -184,3 +184,10 @@ def test_a_state_never_changes_however_much_is_read_after_it(log):
     assert [len(state.lanes()) for state in states] == list(range(1, 299))
     assert len({state.digest() for state in states}) == 298
     assert read(log.records, log.trust).digest() == log.state.digest()
+
+
+def test_nobody_takes_the_last_sequence_of_a_resource_away_from_the_others(log):
+    assert log.issue("key/ben", spec_of_key(STRANGER, "lane/*"), 2**53).refused.code is RefusalCode.OUT_OF_SEQUENCE
+    assert log.issue("key/ben", spec_of_key(STRANGER, "lane/*"), 1_000_000).refused is None
+    assert log.issue("key/ben", None, 2_000_001).refused.code is RefusalCode.OUT_OF_SEQUENCE
+    assert log.issue("key/ben", None, 2_000_000).refused is None

@@ -4,6 +4,7 @@ The model here decides by what is known of how a record was made, and neither re
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import orjson
 from hypothesis import settings
@@ -19,7 +20,7 @@ from tests.schemas.control.writing import EXPIRES_MS, IRIS, ROOT, Log, document,
 SECOND = Signer("second", b"2" * 32)
 SIGNERS = {"root": ROOT, "second": SECOND, **{name: Signer(name, name.encode() * 16) for name in ("k1", "k2")}}
 RESOURCES = ["deployment/iris", "deployment/wine", "throttle/global", "lane/in"]
-SPECS = {
+SPECS: dict[str, Any] = {
     "deployment": [IRIS, {"versions": [{"version": "1", "weight": 9}, {"version": "2"}]}],
     "throttle": [{"rows_per_s": 0.0}, {"rows_per_s": 5.0, "on_excess": "reject"}],
     "lane": [{}, {"state": "paused"}],
@@ -40,9 +41,11 @@ def covered(scopes):
 class Expected:
     """What must come out."""
 
-    entries: dict = field(default_factory=dict)  # resource -> (sequence, spec)
-    keys: dict = field(default_factory=lambda: {"root": (ROOT, ["*"]), "second": (SECOND, ["deployment/*", "key/k1"])})
-    revoked: set = field(default_factory=set)
+    entries: dict[str, Any] = field(default_factory=dict)  # resource -> (sequence, spec)
+    keys: dict[str, Any] = field(
+        default_factory=lambda: {"root": (ROOT, ["*"]), "second": (SECOND, ["deployment/*", "key/k1"])}
+    )
+    revoked: set[str] = field(default_factory=set)
 
     def take(self, resource, spec, sequence, signer, claimed, faultless, gives=None):
         """Tell whether a command is accepted, and remember it then. `gives`: a signer and scopes, of a new key."""
@@ -70,8 +73,8 @@ class Reading(RuleBasedStateMachine):
         super().__init__()
         self.log = Log(trust(second=(SECOND, ["deployment/*", "key/k1"])))
         self.expected = Expected()
-        self.issued = []  # what replays need: the record, and the model's view of it
-        self.good_snapshots = []
+        self.issued: list[Any] = []  # what replays need: the record, and the model's view of it
+        self.good_snapshots: list[Any] = []
 
     def _next(self, resource, step):
         return max(1, self.expected.entries.get(resource, (0, None))[0] + step)
@@ -86,10 +89,13 @@ class Reading(RuleBasedStateMachine):
 
     def _put(self, value, headers, facts, fault):
         """Append a record with a fault that is none of the value's: it may come again without it."""
-        before, *named, faultless, gives = self.log.state.digest(), *facts
+        before = self.log.state.digest()
+        resource, spec, sequence, signer, claimed, faultless, gives = facts
         late_ms, unsigned = fault.get("late", 0), fault.get("unsigned")
         verdict = self.log.append(value, [] if unsigned else headers, at=EXPIRES_MS + late_ms)
-        accepted = self.expected.take(*named, faultless and not late_ms and not unsigned, gives)
+        accepted = self.expected.take(
+            resource, spec, sequence, signer, claimed, faultless and not late_ms and not unsigned, gives
+        )
         assert (verdict.refused is None) == accepted, verdict.refused
         assert (self.log.state.digest() != before) == accepted
         self.issued.append((value, headers, facts))
@@ -132,7 +138,8 @@ class Reading(RuleBasedStateMachine):
     @rule(data=st.data())
     def replay(self, data):
         if self.issued:
-            self._put(*data.draw(st.sampled_from(self.issued)), {})
+            value, headers, facts = data.draw(st.sampled_from(self.issued))
+            self._put(value, headers, facts, {})
 
     @rule(value=st.sampled_from([None, b"", b"{}", b"\xff", b'{"penstock":"snapshot/1",', b"x" * 70_000]))
     def junk(self, value):
@@ -164,8 +171,8 @@ class Reading(RuleBasedStateMachine):
         found = {str(about): entry.spec for about, entry in state.entries.items()}
         for resource, spec in wanted.items():
             assert (found[resource] is None) == (spec is None)
-            said = {} if spec is None else orjson.loads(found[resource].model_dump_json(exclude_unset=True))
-            assert spec is None or said == spec
+            said = found[resource]
+            assert said is None or orjson.loads(said.model_dump_json(exclude_unset=True)) == spec
 
     def teardown(self):
         records, whole = self.log.records, self.log.state.digest()

@@ -1,6 +1,7 @@
 """Snapshots: whoever starts at one knows the same, and only what a root key has signed counts."""
 
 import dataclasses
+from typing import Any
 
 import orjson
 import pytest
@@ -82,7 +83,7 @@ def test_a_snapshot_changes_nothing_where_it_is_read_in_turn(log):
 
 def test_a_snapshot_and_its_digest_are_the_same_bytes_whoever_writes_it(log):
     again = read(log.records, log.trust)
-    facts = {"cluster": CLUSTER, "group": GROUP, "id_": "snapshot-1", "time_ms": 5}
+    facts: dict[str, Any] = {"cluster": CLUSTER, "group": GROUP, "id_": "snapshot-1", "time_ms": 5}
     assert encode_snapshot(again, ROOT, **facts) == encode_snapshot(log.state, ROOT, **facts)
 
 
@@ -158,6 +159,7 @@ def test_a_snapshot_may_be_larger_than_a_command_but_fits_a_record():
     for number in range(700):
         log.issue(f"deployment/model-{number}", IRIS, 1, reason="x" * 400)
     record = log.snapshot(None)
+    assert record.value is not None
     assert 64 * 1024 < len(record.value) < MAX_SNAPSHOT_BYTES
     assert read_snapshot(record, log.trust).digest() == log.state.digest()
     for number in range(700, 1700):
