@@ -18,7 +18,8 @@ from aiokafka.structs import TopicPartition
 from penstock.consumer.finished_set import MAX_METADATA_BYTES, FinishedSet
 from penstock.schemas.headers import Header
 
-FEW_RUNS: Final = 350  # finished runs that fit half of a commit's metadata while numbers are below 16,384
+_FEW_RUNS: Final = 350  # they fit half of a commit's metadata while numbers are below 16,384
+_MORE_RUNS: Final = 64  # after which it is measured again whether they fit
 
 
 class Record(Protocol):
@@ -68,6 +69,7 @@ class PartitionProgress:
         self.skipped = 0  # records passed over because they were finished before a restart
         self._finished = finished or FinishedSet()
         self._restored = len(self._finished) > 0
+        self._measured = (0, 0)  # so many runs took so many bytes of metadata
         self._committed: tuple[int | None, str] = (next_offset, "") if not self._restored else (None, "")
 
     def __repr__(self) -> str:
@@ -151,7 +153,9 @@ class PartitionProgress:
     @property
     def too_scattered(self) -> bool:
         """Whether the finished set no longer fits a commit; the partition must then wait for its gaps."""
-        return (
-            len(self._finished) > FEW_RUNS
-            and len(self._finished.encode(self.next_offset or 0)) > MAX_METADATA_BYTES // 2
-        )
+        runs = len(self._finished)
+        if runs <= _FEW_RUNS:
+            return False
+        if abs(runs - self._measured[0]) >= _MORE_RUNS:
+            self._measured = runs, len(self._finished.encode(self.next_offset or 0))
+        return self._measured[1] > MAX_METADATA_BYTES // 2

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from penstock.consumer.intake import deadlines_of
-from penstock.consumer.progress import FEW_RUNS, PartitionProgress
+from penstock.consumer.progress import PartitionProgress
 from penstock.consumer.spans import Span
 from penstock.schemas.control.resources import Scope
 
 _OVERHEAD: Final = 512  # bytes that a record takes in memory beside key and value
-# Each run of held records is a gap in what a commit says is finished. For so many the partition need not be stopped,
-# and some are left for requests that are being answered; see `PartitionProgress.too_scattered`.
-_MOST_RUNS: Final = FEW_RUNS - 50
+# Each run of held records is a gap in what a commit says is finished. So many nearly always fit half of its metadata,
+# beyond which the partition is stopped: of two senders who alternate at random, 2,000 take some 1,500 bytes.
+_MOST_RUNS: Final = 2000
 
 
 class HeldSpan:
