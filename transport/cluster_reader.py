@@ -23,6 +23,8 @@ from penstock.transport.reach import reached_addresses
 
 _TOO_OLD: Final = (NotImplementedError, kafka_errors.IncompatibleBrokerVersion)  # or no Apache Kafka
 
+_NOBODY_S: Final = 0.1  # until a cluster without a broker is looked at again
+
 
 class ClusterReader:
     """Asks a cluster what it knows. An async context manager: connected inside. Naming a topic never creates it.
@@ -59,6 +61,10 @@ class ClusterReader:
         try:
             async with self._deadline(f"no Kafka broker answers at {','.join(servers)}"):
                 await self._client.bootstrap()
+                # A cluster tells of no broker while it takes each of them for dead, as on a machine that is overloaded.
+                while not self._client.cluster.brokers():
+                    await asyncio.sleep(_NOBODY_S)
+                    await self._client.force_metadata_update()
         except BaseException:
             await self.close()
             raise

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.studies batching` or `scaling`, with that study's options.
+"""`python -m benchmarks.studies batching`, `scaling` or `control`, with that study's options.
 
 make study ARGS="batching"
 make study ARGS="scaling --quick"
@@ -6,16 +6,16 @@ make study ARGS="scaling --quick"
 
 import sys
 
-from benchmarks.studies import batching, scaling
+from benchmarks.studies import batching, control, scaling
 
-_STUDIES = {"batching": batching.main, "scaling": scaling.main}
+_STUDIES = {"batching": batching.main, "scaling": scaling.main, "control": control.main}
 
 
 def main(arguments: list[str]) -> int:
     """Run the study that the first argument names, and return the exit status."""
     study = _STUDIES.get(arguments[0]) if arguments else None
     if study is None:
-        print(f"Name a study: {' or '.join(_STUDIES)}. Its options: batching --help", file=sys.stderr)
+        print(f"Name a study: {', '.join(_STUDIES)}. Its options: batching --help", file=sys.stderr)
         return 2
     return study(arguments[1:])
 

@@ -33,6 +33,7 @@ class Service:
         bootstrap: Kafka's addresses.
         lane: what it serves.
         processes: how many it runs; above one, a supervisor and so many children.
+        model: the default one.
         settings: more of them, as `section.name`.
     """
 
@@ -44,6 +45,7 @@ class Service:
         lane: Lane,
         *,
         processes: int = 1,
+        model: str = MODEL,
         settings: dict[str, object] | None = None,
     ) -> None:
         self.name = name
@@ -54,7 +56,7 @@ class Service:
             *(sys.executable, "-m", "penstock.cli.main", "worker"),
             *(f"--bootstrap-servers={bootstrap}", f"--request-topics={lane.requests}"),
             *(f"--reply-topic={lane.replies}", f"--group-id={lane.group}"),
-            *(f"--repository={folder / 'models'}", f"--default-model={MODEL}"),
+            *(f"--repository={folder / 'models'}", f"--default-model={model}"),
             *(f"--processes={processes}", "--http-port=0", "--set=log.format=json"),
             *(f"--set={key}={value}" for key, value in (settings or {}).items()),
         ]
@@ -145,6 +147,12 @@ class Service:
         """Return the last lines of its log, for a person."""
         tail = self._log.read_text(errors="replace").splitlines()[-_TOLD_LINES:]
         return "Its log ends:\n" + "\n".join(tail) if tail else "Its log is empty."
+
+    async def kill(self) -> None:
+        """Kill its only process at once (SIGKILL)."""
+        assert self._process is not None
+        self._process.kill()
+        await self._process.wait()
 
     async def stop(self) -> None:
         """Let it drain and end; kill it when it does not."""

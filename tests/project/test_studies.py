@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.studies import batching_figures, scaling_figures
+from benchmarks.studies import batching_figures, control_figures, scaling_figures
 from benchmarks.studies.__main__ import main
 from benchmarks.studies.batching import cell_of, measured
 from benchmarks.studies.failures import StudyError
@@ -32,8 +32,8 @@ from penstock.cli.pages.sample import Histogram, Sample
 from tests.support.pages import ROOT, Page
 
 PAGES = ROOT / "docs" / "benchmarks"
-TABLES = {"batching": batching_figures.table, "scaling": scaling_figures.table}
-PICTURES = ("batching-latency.svg", "batching-size.svg", "scaling.svg")
+TABLES = {"batching": batching_figures.table, "scaling": scaling_figures.table, "control": control_figures.table}
+PICTURES = ("batching-latency.svg", "batching-size.svg", "control.svg", "scaling.svg")
 
 
 def flow(*latencies_s: float, late_s: float = 0.0) -> Flow:
@@ -186,7 +186,10 @@ def test_figures_are_drawn_again_without_measuring(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
-    [([], 2, "Name a study: batching or scaling"), (["batching", "--redraw"], 1, "Run the study without --redraw")],
+    [
+        ([], 2, "Name a study: batching, scaling, control"),
+        (["batching", "--redraw"], 1, "Run the study without --redraw"),
+    ],
 )
 def test_wrong_use_is_told_in_a_line(
     arguments: list[str], status: int, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -5,6 +5,7 @@ import time
 
 import pytest
 from aiokafka import AIOKafkaConsumer
+from aiokafka.cluster import ClusterMetadata
 from aiokafka.structs import BrokerMetadata, TopicPartition
 
 from penstock.schemas.errors import TransportError
@@ -45,6 +46,20 @@ async def test_topics_are_described_with_partitions_and_rights(reader, lane: Lan
     assert topic.may is not None
     assert {Operation.READ, Operation.WRITE, Operation.DESCRIBE} <= topic.may
     assert cluster.controller is not None
+
+
+async def test_a_cluster_that_tells_of_no_broker_for_a_moment_is_waited_for(bootstrap, monkeypatch):
+    update, told = ClusterMetadata.update_metadata, []
+
+    def nobody_at_first(self, metadata):
+        told.append(metadata)
+        return update(self, metadata) if len(told) > 2 else None
+
+    monkeypatch.setattr(ClusterMetadata, "update_metadata", nobody_at_first)
+    settings = KafkaSettings(bootstrap_servers=tuple(bootstrap.split(",")))
+    async with ClusterReader(settings.client_options()) as reader:
+        assert (await reader.describe([])).controller is not None
+    assert len(told) == 3
 
 
 async def test_naming_a_topic_does_not_create_it(reader: ClusterReader, lane: Lane):
