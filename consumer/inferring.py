@@ -69,8 +69,11 @@ class Inferring:
             self._running.popleft()
             self._queue.observe(batch.key.model, batch.rows, inference.ran_s)
             self._hand_over()  # the engine goes on while this batch is encoded
-            if self._retries_in_halves(batch, inference):
-                continue
+            if inference.error is not None:
+                retries = self._retries_in_halves(batch, inference)
+                self._engine.release(future)
+                if retries:
+                    continue
             self._outbox.answer(batch, inference)
             if self._on_answered is not None:
                 self._on_answered(batch, inference)
@@ -88,14 +91,16 @@ class Inferring:
         """Find the request that makes a batch fail: run its halves, until one request fails alone.
 
         The halves take the batch's place, before batches that were handed over meanwhile: the engine runs those
-        first, but they are answered afterwards, so that the order of a key holds.
+        first, but they are answered afterwards, so that the order of a key holds. They run on the version that failed,
+        though another one may serve by now, or that one have left memory.
         """
         error = inference.error
         if error is None:
             return False
         requests = batch.requests
         if not isinstance(error, RequestError) and sum(request.rows > 0 for request in requests) > 1:
-            halves = [each for half in batch.halves(time.monotonic()) for each in self._submitted(half)]
+            model = inference.model
+            halves = [(half, self._engine.submit(half, model)) for half in batch.halves(time.monotonic())]
             self._running.extendleft(reversed(halves))
             return True
         code = error.code if isinstance(error, RequestError) else ErrorCode.MODEL_FAILED

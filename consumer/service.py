@@ -21,6 +21,7 @@ from penstock.consumer.health import HealthServer
 from penstock.consumer.interpreter import tune_interpreter
 from penstock.consumer.loading_thread import in_loading_thread
 from penstock.consumer.pipeline import Pipeline
+from penstock.consumer.process_name import process_name
 from penstock.consumer.settings import EmbeddedSettings
 from penstock.consumer.startup import load_models
 from penstock.core.metrics import Metrics
@@ -64,7 +65,7 @@ class Service:
     ) -> None:
         self.settings = settings
         self.metrics = Metrics()
-        self._client_id = client_id or f"{settings.kafka.client_id}-{os.getpid()}"
+        self._client_id = client_id or process_name(settings.kafka.client_id)
         self.metrics.describe(
             client_id=self._client_id,
             pid=os.getpid(),

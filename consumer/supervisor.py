@@ -9,12 +9,12 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import Sequence
 from typing import Final
 
+from penstock.consumer.process_name import process_name
 from penstock.consumer.service import EXIT_AT_ONCE
 from penstock.consumer.settings import ServiceSettings
 from penstock.schemas.errors import TransportError
@@ -45,7 +45,7 @@ class Supervisor:
     def __init__(self, settings: ServiceSettings, command: Sequence[str]) -> None:
         self._settings = settings
         self._command = tuple(command)
-        self._name = f"{settings.kafka.client_id}-{socket.gethostname()}-{os.getpid()}"
+        self._name = process_name(settings.kafka.client_id)
         self._children: dict[int, asyncio.subprocess.Process] = {}
         self._stopping = asyncio.Event()
         self._status = 0

@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -10,6 +9,7 @@ from typing import Any, Final, Self
 
 from prometheus_client import CollectorRegistry
 
+from penstock.consumer.process_name import process_name
 from penstock.consumer.service import Service
 from penstock.consumer.settings import EmbeddedSettings
 from penstock.core.configuration import load
@@ -86,7 +86,7 @@ class Worker:
         self._service = Service(
             self.settings,
             models=models if isinstance(models, Mapping) else None,
-            client_id=f"{self.settings.kafka.client_id}-{os.getpid()}-{next(_numbers)}",
+            client_id=f"{process_name(self.settings.kafka.client_id)}-{next(_numbers)}",
         )
         self._task: asyncio.Task[None] | None = None
 

@@ -115,6 +115,8 @@ class MicroBatcher(Generic[R]):
         Args:
             now: monotonic seconds.
         """
+        if self._is_ready is not None and (late := self._take_late(now)) is not None:
+            return late
         due = [queue for queue in self._queues.values() if self._is_due(queue, now) and self._may_run(queue)]
         if not due:
             return None
@@ -129,8 +131,26 @@ class MicroBatcher(Generic[R]):
         return batch
 
     def next_due(self) -> float | None:
-        """Return when the next batch is due at the latest, monotonic seconds; None when nothing could run."""
-        return min(map(self._due_at, filter(self._may_run, self._queues.values())), default=None)
+        """Return when the next batch is due at the latest, monotonic seconds; None when nothing could run or expire."""
+        dues = [self._due_at(queue) if self._may_run(queue) else queue[0].deadline for queue in self._queues.values()]
+        return min((due for due in dues if due is not None), default=None)
+
+    def _take_late(self, now: float) -> Batch[R] | None:
+        """Take a chunk that waits for its model and that nobody waits for any more, to be answered without it."""
+        for name, queue in self._queues.items():
+            head = queue[0]
+            if head.deadline is None or now < head.deadline or self._may_run(queue):
+                continue
+            self._count(head, -1)
+            head.expire(now)
+            self._count(head, 1)
+            if not head.rows:
+                queue.popleft()
+                self._count(head, -1)
+                if not queue:
+                    del self._queues[name]
+                return Batch(head.key, [head], 0)
+        return None
 
     def clear(self) -> list[R]:
         """Forget everything queued and return the requests, in no particular order."""

@@ -69,6 +69,8 @@ class InferenceEngine:
         self._handed_over = 0  # batches the thread has not answered yet; changes on the event loop only
         # How quick each model has been of late; one that is dropped takes its points along.
         self._points: WeakKeyDictionary[Model, int] = WeakKeyDictionary()
+        self._in_hand: dict[asyncio.Future[Inference], Model] = {}  # batches that may still need their model
+        self._leaving: dict[Model, asyncio.Future[None]] = {}  # models to be closed once none of those needs them
         self._inbox: queue.SimpleQueue[tuple[_Job | Model, asyncio.Future[Any]] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
@@ -77,14 +79,21 @@ class InferenceEngine:
         self._thread = threading.Thread(target=self._work, name="penstock-engine", daemon=True)
         self._thread.start()
 
-    def submit(self, batch: Batch[Any]) -> "asyncio.Future[Inference]":
+    def submit(self, batch: Batch[Any], model: Model | None = None) -> "asyncio.Future[Inference]":
         """Hand a batch over, or run it at once if that is sure to be quick; must be called on the event loop.
 
+        Args:
+            batch: what is to run.
+            model: runs it; None is whichever version serves now.
+
         Returns:
-            A future of what became of it. It never holds an exception: failures are in `Inference.error`.
+            A future of what became of it. It never holds an exception: failures are in `Inference.error`. A model that
+            failed stays open until `release` is called with it, so that parts of the batch can run once more.
         """
         future: asyncio.Future[Inference] = asyncio.get_running_loop().create_future()
-        job = self._job(batch)
+        job = self._job(batch, model)
+        if not isinstance(job.model, RequestError):
+            self._in_hand[future] = job.model
         if self._handed_over == 0 and self._is_quick(job):
             self._answer(future, _run(job), batch.rows)
         else:
@@ -99,8 +108,19 @@ class InferenceEngine:
             A future that is done when it is closed.
         """
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._inbox.put((model, future))
+        self._leaving[model] = future
+        self._let_leave(model)
         return future
+
+    def release(self, future: "asyncio.Future[Inference]") -> None:
+        """Say that nothing of a batch will run again; without effect if that was clear already."""
+        model = self._in_hand.pop(future, None)
+        if model is not None and self._leaving:
+            self._let_leave(model)
+
+    def _let_leave(self, model: Model) -> None:
+        if model in self._leaving and model not in self._in_hand.values():
+            self._inbox.put((model, self._leaving.pop(model)))
 
     async def close(self, timeout_s: float) -> bool:
         """Stop after the batches submitted; False when the thread was still busy at the deadline."""
@@ -108,7 +128,12 @@ class InferenceEngine:
             return True
         self._inbox.put(None)
         await asyncio.to_thread(self._thread.join, timeout_s)
-        return not self._thread.is_alive()
+        if self._thread.is_alive():
+            return False
+        for model in self._leaving:
+            close_model(model)
+        self._leaving.clear()
+        return True
 
     def _work(self) -> None:
         while (item := self._inbox.get()) is not None:
@@ -132,12 +157,19 @@ class InferenceEngine:
         if model is not None and model.steady and rows <= _FEW_ROWS:
             points = self._points.get(model, 0) + (1 if inference.ran_s < _QUICK_S else -_SLOW_COSTS)
             self._points[model] = min(max(points, 0), 2 * _PROVEN)
+        if future.done() or inference.error is None or isinstance(inference.error, RequestError):
+            self.release(future)  # nobody will run parts of it
         if not future.done():
             future.set_result(inference)
 
-    def _job(self, batch: Batch[Any]) -> _Job:
+    def _job(self, batch: Batch[Any], model: Model | None = None) -> _Job:
         models = self._models
-        return _Job(batch, self._model_for(batch), models.epoch, models.refuses_not_finite(batch.key.model))
+        return _Job(
+            batch,
+            self._model_for(batch) if model is None else model,
+            models.epoch,
+            models.refuses_not_finite(batch.key.model),
+        )
 
     def _model_for(self, batch: Batch[Any]) -> Model | RequestError:
         key = batch.key

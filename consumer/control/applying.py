@@ -9,7 +9,7 @@ requests wait for comes before all.
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -171,7 +171,9 @@ class Applying:
             if load.shadow and not self._stock.copies:
                 raise ModelError(f"{target.model} is there once, in the program that runs this worker: no shadow of it")
             finite = target.not_finite == "refuse"
-            loaded = await self._loaded(target.model, version, finite=finite, calm_s=_CALM_S)
+            split = target.split.versions
+            beside = split if load.shadow or version in split else ()
+            loaded = await self._loaded(target.model, version, finite=finite, beside=beside, calm_s=_CALM_S)
         except PenstockError as error:
             self._models.fail(target, str(error), version=version)
             return
@@ -186,9 +188,11 @@ class Applying:
         self._evicted[model, version] = time.monotonic() + _AGAIN_S
         serving = self._models.of(model).serving
         finite = serving is not None and serving.not_finite == "refuse"
+        split = serving.split.versions if serving is not None and serving.versions else ()
+        beside = split if version in split else ()
         try:
             # Requests wait: whatever does not run this moment has to make room, or they might wait for ever.
-            loaded = await self._loaded(model, version, finite=finite, calm_s=0.0)
+            loaded = await self._loaded(model, version, finite=finite, beside=beside, calm_s=0.0)
         except PenstockError as error:
             log.error("a version that requests wait for cannot be loaded", version=f"{model}@{version}", why=str(error))
             return
@@ -197,12 +201,14 @@ class Applying:
         else:  # retired meanwhile
             close_model(loaded)
 
-    async def _loaded(self, model: str, version: str, *, finite: bool, calm_s: float) -> TrackedModel:
+    async def _loaded(
+        self, model: str, version: str, *, finite: bool, beside: Collection[str], calm_s: float
+    ) -> TrackedModel:
         self._loading = model, version
         self._on_change()
         start = time.monotonic()
         size, _ = await in_loading_thread(partial(self._stock.look_up, model, version))
-        self._models.make_room(f"{model}@{version}", size, calm_s=calm_s)
+        self._models.make_room(model, version, size, beside=beside, calm_s=calm_s)
         work = partial(self._stock.load, model, version, finite=finite)
         loaded = await in_loading_thread(work, discard=close_model)
         log.info("model loaded", model=model, version=version, took_s=round(time.monotonic() - start, 3))

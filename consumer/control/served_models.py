@@ -5,7 +5,8 @@ made on the event loop, and take effect between two batches.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 from penstock.consumer.control.shadowing import ShadowTarget
@@ -111,18 +112,25 @@ class ServedModels:
         if failure.tries == 1:
             log.error("deployment failed; what served before goes on", model=target.model, reason=reason)
 
-    def make_room(self, who: str, needed: int, *, calm_s: float) -> None:
+    def make_room(self, model: str, version: str, needed: int, *, beside: Collection[str], calm_s: float) -> None:
         """Let versions leave memory, so that another one fits.
 
         Args:
-            who: the version that comes.
+            model: whose version comes.
+            version: which one.
             needed: its bytes.
+            beside: versions of the model that stay: a split runs only when all that it needs is there.
             calm_s: what has run for a request in so many seconds stays.
 
         Raises:
             ModelError: it does not fit.
         """
-        for leaving in make_room(who, needed, self._held(calm_s), self._cap):
+        who = f"{model}@{version}"
+        held = [
+            replace(each, runs=True) if each.model == model and each.version in beside else each
+            for each in self._held(calm_s)
+        ]
+        for leaving in make_room(who, needed, held, self._cap):
             signature = self.of(leaving.model).ready[leaving.version]
             self.retire(self.table.replace(EvictedModel(leaving.model, leaving.version, signature)))
             log.info("version left memory", model=leaving.model, version=leaving.version, for_version=who)

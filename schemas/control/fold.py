@@ -22,6 +22,8 @@ from penstock.schemas.errors import without_frames
 __all__ = ["ControlRecord", "ControlState", "Entry", "Fold", "Trust", "Verdict"]
 
 _RECENT: Final = 256
+# Numbers end at 2 ** 53. Whoever could take the last one would have the last word on a resource: on its own key too.
+_MOST_AHEAD: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +98,7 @@ class Fold:
             late_s = (record.timestamp_ms - command.expires) / 1000.0
             raise CommandRefused(RefusalCode.EXPIRED, f"Kafka took it in {late_s:.3f} s after it had expired")
         before = self._entry(about)
-        if before is not None:
-            _check_succession(before, about, command)
+        _check_succession(before, about, command)
         entry = Entry(
             spec, command.sequence, record.offset, command.id, command.issuer, key_id, command.time, command.reason
         )
@@ -136,8 +137,16 @@ class Fold:
             self._settled, self._recent = {**self._settled, **self._recent}, {}
 
 
-def _check_succession(before: Entry, about: Resource, command: Command) -> None:
+def _check_succession(before: Entry | None, about: Resource, command: Command) -> None:
     """Refuse a command that may not follow what was last accepted for its resource."""
+    last = 0 if before is None else before.sequence
+    if command.sequence > last + _MOST_AHEAD:
+        raise CommandRefused(
+            RefusalCode.OUT_OF_SEQUENCE,
+            f"sequence {command.sequence}; {about} is at {last}, and the next one is at most {_MOST_AHEAD:,} higher",
+        )
+    if before is None:
+        return
     if about.kind is Kind.KEY and before.spec is None and command.action == "set":
         raise CommandRefused(
             RefusalCode.REVOKED, f"key {about.name!r} was revoked at offset {before.offset}; choose another id"

@@ -239,6 +239,19 @@ def test_a_deadline_holds_for_the_halves_of_a_failed_batch_too() -> None:
     assert (late.rows, numbers(late), other.rows) == (0, [0], 1)
 
 
+def test_who_waits_for_a_model_that_does_not_come_expires_all_the_same() -> None:
+    requests = [Request(0, 1, deadline=2.0), Request(1, 1, deadline=3.0)]
+    batcher: MicroBatcher[Request] = MicroBatcher(BatchPolicy(), lambda *_: False)
+    batcher.add([chunk_of(KEYS[0], requests), singles(KEYS[0], 2, 1)])
+    assert (batcher.take(1.0), batcher.next_due()) == (None, 2.0)
+    assert (batcher.take(2.0), batcher.next_due(), batcher.rows) == (None, 3.0, 2)
+    late = batcher.take(3.0)
+    assert late is not None
+    assert (numbers(late), late.rows) == ([0, 1], 0)
+    assert all(request.error is not None for request in requests)
+    assert (batcher.take(9.0), batcher.next_due(), batcher.rows, batcher.requests) == (None, None, 1, 1)
+
+
 def test_empty_chunks_are_passed_over() -> None:
     batcher = batcher_of(chunk_of(KEYS[0], []))
     assert batcher.take(9.0) is None

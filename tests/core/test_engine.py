@@ -13,6 +13,7 @@ from penstock.core.batch import Batch
 from penstock.core.callable_model import CallableModel
 from penstock.core.chunk import BatchKey, Chunk
 from penstock.core.engine import InferenceEngine
+from penstock.core.evicted_model import EvictedModel
 from penstock.core.model import Model, Signature, Tensors, TensorSpec
 from penstock.core.model_table import ModelTable
 from penstock.core.routing import all_to
@@ -200,6 +201,27 @@ async def test_a_switch_takes_effect_with_the_next_batch_and_the_old_version_end
     assert closed == [], "the one that serves goes on"
     with pytest.raises(ModelError):
         old.run({"x": np.zeros(1, np.int64)})
+    assert await engine.close(5.0)
+
+
+async def test_parts_of_a_failed_batch_run_on_its_version_though_that_has_left() -> None:
+    def run(inputs: dict[str, Any]) -> Mapping[str, Any]:
+        if (inputs["x"] == 13).any():
+            raise ValueError("unlucky")
+        return doubled(inputs)
+
+    models = table_of(run)
+    engine = InferenceEngine(models)
+    engine.start()
+    whole = engine.submit(batch_of(13, 1))
+    old = models.replace(EvictedModel("m", "1", SIGNATURE))
+    retired = engine.retire(old)
+    failed = await whole
+    half = engine.submit(batch_of(1), failed.model)
+    engine.release(whole)
+    inference = await half
+    assert (inference.model, inference.error) == (old, None)
+    await asyncio.wait_for(retired, 5)
     assert await engine.close(5.0)
 
 

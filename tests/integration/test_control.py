@@ -176,6 +176,16 @@ async def test_versions_leave_memory_and_come_back_when_they_are_asked_for(lane:
         assert metric(inside, "penstock_model_bytes") <= 2 * size + 10
 
 
+async def test_a_split_whose_versions_do_not_fit_beside_each_other_does_not_serve(lane: Lane, repository: Path) -> None:
+    size = (repository / "adder" / "1" / "model.py").stat().st_size
+    async with worker(lane, repository, models__max_bytes=2 * size - 1) as inside, commands(lane) as control:
+        (ack,) = await control.wait(await control.deploy("adder", {"1": 1, "2": 1}), timeout_s=20)
+        assert (ack.kind, "does not fit" in ack.reason) == ("failed", True), ack
+        async with client(lane) as caller:
+            assert (await caller.predict("adder", [[0.0]])).version == "1"
+        assert metric(inside, "penstock_model_bytes") <= 2 * size
+
+
 async def test_a_deployment_says_how_batches_form(lane: Lane, repository: Path) -> None:
     async with worker(lane, repository) as inside, commands(lane) as control, client(lane) as caller:
         issued = await control.deploy("adder", "1", batching=Batching(max_rows=1))

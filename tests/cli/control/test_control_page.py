@@ -38,6 +38,7 @@ async def follower(tmp_path: Path) -> AsyncIterator[Follower]:
     kafka, http = free_ports(2)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     moved = {"9092": str(kafka), "8090": str(http), "anna@laptop": f"{getpass.getuser()}@{socket.gethostname()}"}
+    moved["penstock-laptop-"] = f"penstock-{socket.gethostname()}-"
     follower = Follower(tmp_path, environment({"PATH": path, "TZ": "UTC", "COLUMNS": "160"}), moved)
     try:
         for step in BEFORE:
