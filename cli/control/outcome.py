@@ -9,7 +9,7 @@ from penstock.cli.remedies import Own
 from penstock.producer.control.results import Ack, Change, Issued
 from penstock.schemas.control.refusals import CommandRefused, RefusalCode
 from penstock.schemas.control.resources import Kind
-from penstock.schemas.control.specs import Spec
+from penstock.schemas.control.specs import Lane, Spec
 from penstock.schemas.errors import PenstockError
 
 _NAMED: Final = 5  # workers that one line names
@@ -66,7 +66,9 @@ def conclusion(issued: Issued, acks: Sequence[Ack], group: str, waited_s: float,
         return f"Nobody is in the group {group} now; whoever joins it does as asked."
     applied = sum(ack.kind == "applied" for ack in acks)
     if applied == len(acks):
-        return "The worker did it." if applied == 1 else f"All {applied} workers did it."
+        did = "The worker did it." if applied == 1 else f"All {applied} workers did it."
+        begun = isinstance(issued.after, Lane) and issued.after.state == "draining"
+        return f"{did} They serve what is there, and then pause: {own.command('status')}" if begun else did
     refused = [ack for ack in acks if ack.kind == "refused"]
     if refused:
         raise NotFollowed(

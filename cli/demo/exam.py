@@ -1,10 +1,11 @@
-"""The demo's phases: every held-out row at once, then the load, then one by one; and what came of them."""
+"""The demo's phases: every held-out row at once, the load, one by one, then commands; and what came of them."""
 
 import time
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 from penstock.cli.demo.batches import batches_between
+from penstock.cli.demo.commanding import command
 from penstock.cli.demo.figures import Example, Figures, ModelFigures
 from penstock.cli.demo.held_out import HeldOut, describe
 from penstock.cli.demo.load import Question, Tally, ask, every_row, mixture
@@ -37,8 +38,10 @@ async def examine(service: Service, steps: Steps, requests: int, start: float) -
         at_start = await service.workers.look()
         load = await phases.run("Load", f"{in_flight:,} in flight", asked, in_flight)
         loaded = await service.workers.look()
-        # Last, because a young JVM is slow: calm figures are those of a broker that has warmed up.
+        # After the load, because a young JVM is slow: calm figures are those of a broker that has warmed up.
         calm = await phases.run("Calm", "asked one by one", mixture(service.held_out, CALM), 1)
+        calmed = await service.workers.look()
+        scene, control = await command(service, client, steps)
         doubles = client.doubles
     return Figures(
         kafka=service.kafka.version,
@@ -49,7 +52,9 @@ async def examine(service: Service, steps: Steps, requests: int, start: float) -
         calm=calm,
         in_flight=in_flight,
         batches=batches_between(at_start, loaded),
-        calm_batches=batches_between(loaded, await service.workers.look()),
+        calm_batches=batches_between(loaded, calmed),
+        control=control,
+        scene=scene,
         example=_example(service.held_out, answers),
         replies=await service.count_replies(),
         doubles=doubles,

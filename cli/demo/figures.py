@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from penstock.cli.demo.batches import Batches, together
+from penstock.cli.demo.commanded import Scene
 from penstock.cli.demo.histogram import buckets
 from penstock.cli.demo.load import Tally
 from penstock.cli.figures import counted
@@ -59,10 +60,12 @@ class Figures:
         kafka: version of the broker.
         processes: workers.
         models: in the order they were trained.
-        held_out, load, calm: the phases.
+        held_out, load, calm: the first phases.
         in_flight: questions at a time under load.
         batches: under load, by model.
         calm_batches: one by one, by model.
+        control: the phase in which commands were given.
+        scene: those commands.
         example: an answer; None when none came.
         replies: on the reply topic.
         doubles: answers that came to the client a second time.
@@ -79,6 +82,8 @@ class Figures:
     in_flight: int
     batches: Mapping[str, Batches]
     calm_batches: Mapping[str, Batches]
+    control: Tally
+    scene: Scene
     example: Example | None
     replies: int
     doubles: int
@@ -88,7 +93,7 @@ class Figures:
     @property
     def phases(self) -> Mapping[str, Tally]:
         """The phases by name."""
-        return {"held_out": self.held_out, "load": self.load, "calm": self.calm}
+        return {"held_out": self.held_out, "load": self.load, "calm": self.calm, "control": self.control}
 
     @property
     def requests(self) -> int:
@@ -107,6 +112,7 @@ class Figures:
             if missing:
                 why = f"; the first: {tally.missing[0]}" if tally.missing else ""
                 found.append(f"{name}: {missing} of {tally.wanted} answers missing{why}")
+        found += self.scene.faults
         if self.replies != self.requests:
             found.append(f"{self.replies} replies to {self.requests} requests")
         if self.doubles:
@@ -130,6 +136,7 @@ class Figures:
                 "load": _mean_rows(self.batches),
                 "calm": _mean_rows(self.calm_batches),
             },
+            "commands": [each.as_json() for each in self.scene.commands],
             "example": None if self.example is None else asdict(self.example),
             "seconds": round(self.seconds, 3),
             "steps_s": {name: round(seconds, 3) for name, seconds in self.steps_s.items()},

@@ -44,6 +44,8 @@ def kept(service: Service, penstock: str) -> list[str]:
         f"  cd {shlex.quote(str(service.folder))}",
         *(f"  {penstock} predict {name} rows/{name}.csv" for name in service.held_out),
         f"  {penstock} top",
+        f"  {penstock} status",
+        f"  {penstock} control log",
         f"  {penstock} doctor",
     ]
 

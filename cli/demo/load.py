@@ -16,7 +16,7 @@ from penstock.producer.prediction import Prediction
 from penstock.schemas.errors import PenstockError
 
 _SEED: Final = 7  # the same questions in the same order, in every run
-_MOST_MISSING: Final = 100  # each has cost its time; more of them would say nothing new
+MOST_MISSING: Final = 100  # each has cost its time; more of them would say nothing new
 
 
 class Question(NamedTuple):
@@ -111,7 +111,7 @@ async def _keep_asking(
 ) -> None:
     """Ask one question after the other, until none are left."""
     for question in left:
-        if len(tally.missing) >= _MOST_MISSING:
+        if len(tally.missing) >= MOST_MISSING:
             return
         rows = held_out[question.model]
         asked = time.perf_counter()

@@ -19,6 +19,7 @@ _HELD_OUT_SHARE: Final = 0.3
 # Of a split in which no held-out row lies so near to a threshold of the trees that rounding decides its side: a
 # processor that rounds the scaling otherwise would make another answer of it, and rightly so.
 _SEED: Final = 14
+CANDIDATE: Final = "candidate.onnx"  # of the second version of `SWITCHED`, which nobody has published yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +66,24 @@ def _line() -> Any:
     return make_pipeline(StandardScaler(), LinearRegression())
 
 
+def _ridge() -> Any:
+    from sklearn.linear_model import Ridge
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    return make_pipeline(StandardScaler(), Ridge(alpha=30.0))
+
+
 MODELS: Final = (
     DemoModel("breast-cancer", "gradient boosting", "load_breast_cancer", _boosted_trees, classifies=True),
     DemoModel("digits", "neural network", "load_digits", _network, classifies=True),
     DemoModel("diabetes", "linear regression", "load_diabetes", _line, classifies=False),
 )
 BY_NAME: Final = {model.name: model for model in MODELS}
+# The model that is switched while requests flow, as its second version. The other estimates too, so answers differ.
+SECOND: Final = DemoModel("diabetes", "ridge regression", "load_diabetes", _ridge, classifies=False)
+SWITCHED: Final = SECOND.name
+SECOND_HELD_OUT: Final = f"{SWITCHED}@2"
 
 
 def build(model: DemoModel, folder: Path) -> HeldOut:
@@ -83,6 +96,27 @@ def build(model: DemoModel, folder: Path) -> HeldOut:
     Raises:
         ValueError: ONNX Runtime and scikit-learn disagree on a held-out row.
     """
+    place = folder / "models" / model.name / "1"
+    place.mkdir(parents=True)
+    exported, held_out = _learn(model)
+    (place / "model.onnx").write_bytes(exported)
+    held_out.write(folder, model.name)
+    return held_out
+
+
+def build_second(folder: Path) -> None:
+    """Do the same for the second version of `SWITCHED`, but lay the file down as `CANDIDATE`, to be published later.
+
+    Raises:
+        ValueError: ONNX Runtime and scikit-learn disagree on a held-out row.
+    """
+    exported, held_out = _learn(SECOND)
+    (folder / CANDIDATE).write_bytes(exported)
+    held_out.write(folder, SECOND_HELD_OUT)
+
+
+def _learn(model: DemoModel) -> tuple[bytes, HeldOut]:
+    """Return a trained model as ONNX, and the rows it has not seen."""
     import sklearn.datasets
     from skl2onnx import to_onnx
     from sklearn.model_selection import train_test_split
@@ -104,11 +138,7 @@ def build(model: DemoModel, folder: Path) -> HeldOut:
         trained_on=len(known),
     )
     _check_parity(model.name, exported, held_out)
-    place = folder / "models" / model.name / "1"
-    place.mkdir(parents=True)
-    (place / "model.onnx").write_bytes(exported)
-    held_out.write(folder, model.name)
-    return held_out
+    return exported, held_out
 
 
 def _check_parity(name: str, exported: bytes, held_out: HeldOut) -> None:
@@ -124,9 +154,11 @@ def _check_parity(name: str, exported: bytes, held_out: HeldOut) -> None:
 
 
 def main(folder: Path, names: list[str]) -> None:
-    """Build the models of these names, or all of them."""
+    """Build the models of these names, or all of them and the second version."""
     for name in names or list(BY_NAME):
         build(BY_NAME[name], folder)
+    if not names:
+        build_second(folder)
 
 
 if __name__ == "__main__":

@@ -15,11 +15,15 @@ from aiokafka.structs import TopicPartition
 from penstock.broker import EmbeddedKafka
 from penstock.cli.demo.guarded import DemoError
 from penstock.cli.demo.held_out import HeldOut
+from penstock.cli.demo.keys import make_key
+from penstock.cli.demo.models import SECOND_HELD_OUT
 from penstock.cli.demo.steps import Steps
 from penstock.cli.demo.training import read_held_out, train
-from penstock.cli.demo.workers import REPLIES, REQUESTS, Workers, workers
+from penstock.cli.demo.workers import GROUP, REPLIES, REQUESTS, Workers, workers
 from penstock.consumer.lane import REQUEST_COMPRESSION
 from penstock.transport.closing import closing
+from penstock.transport.control.settings import ControlSettings
+from penstock.transport.control.topics import CONTROL_SETTINGS, STATUS_SETTINGS
 from penstock.transport.topics import create_topics
 
 T = TypeVar("T")
@@ -37,12 +41,14 @@ class Service:
         workers: of one consumer group.
         folder: holds `models`, settings and logs.
         held_out: what its models have not seen, by model.
+        second: the same rows of `SWITCHED`, with what its second version answers.
     """
 
     kafka: EmbeddedKafka
     workers: Workers
     folder: Path
     held_out: Mapping[str, HeldOut]
+    second: HeldOut
 
     @property
     def bootstrap_servers(self) -> str:
@@ -100,20 +106,26 @@ async def serving(steps: Steps, processes: int) -> AsyncIterator[Service]:
         stack.push_async_callback(_give_up, training)
         with steps.step("Apache Kafka") as step:
             kafka = await stack.enter_async_context(EmbeddedKafka())
-            options = {"bootstrap_servers": kafka.bootstrap_servers}
-            own_configs = {REQUESTS: dict([REQUEST_COMPRESSION])}
-            await create_topics(options, dict.fromkeys((REQUESTS, REPLIES), _PARTITIONS), own_configs=own_configs)
+            await _make_topics({"bootstrap_servers": kafka.bootstrap_servers})
             step.result = f"{kafka.version} on {kafka.bootstrap_servers}"
         with steps.step("Models") as step:
             seconds = await training
             held_out = read_held_out(folder)
             step.result = f"{len(held_out)} trained in {seconds:.1f} s; ONNX answers as scikit-learn does"
         with steps.step("Workers") as step:
+            make_key(folder)
             started = await stack.enter_async_context(workers(kafka.bootstrap_servers, folder, processes))
-            service = Service(kafka, started, folder, held_out)
+            service = Service(kafka, started, folder, held_out, HeldOut.read(folder, SECOND_HELD_OUT))
             await service.unless_ended(started.ready())
             step.result = f"{processes} process{'es' if processes > 1 else ''}, one consumer group"
         yield service
+
+
+async def _make_topics(client_options: dict[str, Any]) -> None:
+    names = ControlSettings()
+    control = {names.topic_of(GROUP): CONTROL_SETTINGS, names.status_topic_of(GROUP): STATUS_SETTINGS}
+    partitions = dict.fromkeys((REQUESTS, REPLIES), _PARTITIONS) | dict.fromkeys(control, 1)
+    await create_topics(client_options, partitions, own_configs={REQUESTS: dict([REQUEST_COMPRESSION]), **control})
 
 
 async def _give_up(task: "asyncio.Task[float]") -> None:

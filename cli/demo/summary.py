@@ -5,6 +5,7 @@ from itertools import zip_longest
 from typing import Final
 
 from penstock.cli.demo.batches import together
+from penstock.cli.demo.commanded import scene_page
 from penstock.cli.demo.figures import Example, Figures, ModelFigures
 from penstock.cli.demo.histogram import bars, buckets
 from penstock.cli.demo.load import Tally
@@ -30,6 +31,8 @@ def summary(figures: Figures, *, plain: bool = False) -> list[str]:
         "",
         *_batches(figures),
         *([] if figures.example is None else ["", *_provenance(figures.example)]),
+        "",
+        *scene_page(figures.scene),
         "",
         verdict(figures),
     ]

@@ -9,12 +9,14 @@ from typing import Final
 
 from penstock.broker.ports import free_ports, is_free
 from penstock.cli.demo.guarded import DemoError, GuardedProcess
+from penstock.cli.demo.keys import KEY_FILE, TRUSTED_FILE
 from penstock.cli.pages.fetch import default_urls
 from penstock.cli.pages.sample import Sample
 from penstock.cli.pages.scrape import look
 
 REQUESTS: Final = "demo-requests"
 REPLIES: Final = "demo-replies"
+GROUP: Final = "demo"
 SETTINGS_FILE: Final = "penstock.toml"
 _READY_S: Final = 60.0
 _POLL_S: Final = 0.1
@@ -30,12 +32,18 @@ bootstrap_servers = {bootstrap_servers}
 [worker]
 request_topics = ["{requests}"]
 reply_topic = "{replies}"
-group_id = "demo"
+group_id = "{group}"
 processes = {processes}
 shutdown_timeout_s = 5.0  # little is in flight when the demo ends
 
 [models]
 repository = {models}
+
+[control]
+enabled = true
+trusted_keys = {trusted}
+key = {key}
+report_interval_s = 0.25  # so workers share a rate soon, as the demo has no time
 
 [http]
 port = {port}  # each process adds its number
@@ -95,7 +103,7 @@ async def workers(bootstrap_servers: str, folder: Path, processes: int) -> Async
 
     Args:
         bootstrap_servers: of the broker.
-        folder: holds `models`, and gets settings and log.
+        folder: holds `models` and the keys, and gets settings and log.
         processes: how many.
 
     Raises:
@@ -103,7 +111,7 @@ async def workers(bootstrap_servers: str, folder: Path, processes: int) -> Async
     """
     ports = _free_range(processes)
     path = folder / SETTINGS_FILE
-    path.write_text(settings(bootstrap_servers, folder / "models", processes, ports.start))
+    path.write_text(settings(bootstrap_servers, folder, processes, ports.start))
     supervisor = GuardedProcess(
         ["-m", "penstock.cli.main", "worker", "--config", str(path)], folder=folder, log=folder / "workers.log"
     )
@@ -114,16 +122,18 @@ async def workers(bootstrap_servers: str, folder: Path, processes: int) -> Async
         await supervisor.stop(_STOP_S)
 
 
-def settings(bootstrap_servers: str, models: Path, processes: int, port: int) -> str:
+def settings(bootstrap_servers: str, folder: Path, processes: int, port: int) -> str:
     """Return the settings file of the workers."""
+    places = {"models": "models", "trusted": TRUSTED_FILE, "key": KEY_FILE}
     return _SETTINGS.format(
         # What JSON writes of strings and lists, TOML reads.
         bootstrap_servers=json.dumps(bootstrap_servers.split(",")),
         requests=REQUESTS,
         replies=REPLIES,
+        group=GROUP,
         processes=processes,
-        models=json.dumps(str(models), ensure_ascii=False),
         port=port,
+        **{name: json.dumps(str(folder / place), ensure_ascii=False) for name, place in places.items()},
     )
 
 

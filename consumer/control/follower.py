@@ -10,7 +10,7 @@ from penstock.core.metrics import Metrics
 from penstock.schemas.control.fold import ControlRecord, ControlState, Entry, Fold, Trust, Verdict
 from penstock.schemas.control.resources import Kind
 from penstock.schemas.control.status import Refused
-from penstock.schemas.errors import PenstockError, TransportError
+from penstock.schemas.errors import TransportError
 from penstock.schemas.logger import Logger
 from penstock.transport.control.log import ControlLog
 
@@ -24,6 +24,7 @@ _PROBE_S: Final = 3.0  # a client says nothing when no broker answers, so its en
 _PROBE_TIMEOUT_S: Final = 5.0
 _RETRY_S: Final = 1.0
 _STALE_S: Final = 30.0
+_JUDGING_S: Final = 1.0  # what was read by the deadline is judged a little longer
 _RECENT: Final = 32
 _AT_ONCE: Final = 100  # records that are taken in before the event loop gets its turn
 
@@ -97,10 +98,19 @@ class Follower:
         while True:
             try:
                 await self._log.start(deadline - time.monotonic())
-                await self.catch_up(max(0.1, deadline - time.monotonic()))
+                left_s = max(0.1, deadline - time.monotonic())
+                async with asyncio.timeout(left_s + _JUDGING_S):
+                    await self.catch_up(left_s)
                 self._follows = True
                 log.info("control topic read", topic=self._topic, epoch=self.state.epoch)
                 return
+            except TimeoutError:
+                await self._log.close()
+                raise TransportError(
+                    f"the worker does not serve: it has judged the commands of {self._topic} up to offset "
+                    f"{self.state.epoch} in {timeout_s:g} s (control.start_timeout_s).\n"
+                    "A snapshot makes it quick: penstock control snapshot"
+                ) from None
             except TransportError as error:
                 await self._log.close()
                 if time.monotonic() + _RETRY_S >= deadline:
@@ -145,7 +155,7 @@ class Follower:
                 if failing:
                     log.info("control topic is read again", topic=self._topic)
                 failing = False
-            except PenstockError as error:
+            except Exception as error:  # whatever it is, the last state stays, and it is tried again
                 if not failing:
                     log.error("control topic cannot be read; the last state stays", topic=self._topic, error=str(error))
                 failing = True

@@ -10,10 +10,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
-from aiokafka import errors as kafka_errors
 
 from penstock.schemas.control.status import WorkerStatus
-from penstock.schemas.errors import TransportError
 from penstock.schemas.logger import Logger
 from penstock.transport.producers import connect, stop
 
@@ -80,7 +78,7 @@ class Reporter:
                 await self._producer.send_and_wait(
                     self._topic, status.encode(), key=status.worker.encode(), partition=0
                 )
-        except (kafka_errors.KafkaError, TransportError, TimeoutError, OSError) as error:
+        except Exception as error:  # whatever it is, the worker serves on, and says so when it can
             if not self._failing:
                 log.warning("this worker's status cannot be reported; trying again", error=repr(error))
             self._failing = True

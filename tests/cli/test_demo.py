@@ -16,12 +16,22 @@ import pytest
 from onnx import numpy_helper
 
 from penstock.cli.demo.guarded import DemoError
+from penstock.cli.demo.models import CANDIDATE
 from penstock.cli.demo.training import train
 from tests.support import cluster
 from tests.support.command import Ran, environment, interrupt_when, penstock
 from tests.support.waiting import until
 
 MODELS = ("breast-cancer", "digits", "diabetes")
+# What is commanded, and what the answers after it show.
+COMMANDS = {
+    "deploy diabetes@1": "100 % by version 1",
+    "deploy diabetes@2 --canary 10": r"\d+ % by version 1, \d+ % by 2",
+    "rollback diabetes": "100 % by version 1",
+    "deploy diabetes@2": "100 % by version 2",
+    "throttle tenant:acme 500": r"\d+ answers a second",
+    "throttle tenant:acme --remove": r"[\d,]+ answers a second",
+}
 # Runs the demo on models that were trained before: sys.argv[1] is their folder.
 ON_TRAINED = """
 import shutil, sys
@@ -88,6 +98,14 @@ def demo_on(trained: Path, temporary: Path, *arguments: str) -> Ran:
     return Ran(ran.returncode, ran.stdout, ran.stderr)
 
 
+def negate(path: Path) -> None:
+    """Turn the sign of a model's largest weights."""
+    model = onnx.load(path)
+    weights = max(model.graph.initializer, key=lambda each: int(np.prod(each.dims)))
+    weights.CopyFrom(numpy_helper.from_array(-numpy_helper.to_array(weights), weights.name))
+    onnx.save(model, path)
+
+
 def test_every_answer_of_all_three_models_is_right_and_nothing_stays_behind(tmp_path, left):
     ran = penstock("demo", "--requests", 500, variables={"TMPDIR": tmp_path}, within_s=120)
 
@@ -96,7 +114,10 @@ def test_every_answer_of_all_three_models_is_right_and_nothing_stays_behind(tmp_
         assert re.search(rf"^  {model} +\D+(\d+) +\1 +(accuracy|R²) \d", ran.out, re.MULTILINE)
     assert "844 of 844 answers right" in ran.out
     assert "500 of 500 answers right" in ran.out
-    assert re.search(r"^Every answer is right: 1,644 requests, 1,644 replies, none double", ran.out, re.MULTILINE)
+    assert re.search(r"^Commands +6 of 6 done by all, ([\d,]+) of \1 answers right", ran.out, re.MULTILINE)
+    for command, shown in COMMANDS.items():
+        assert re.search(rf"^  {command} +2 of 2 in [\d.]+ m?s +{shown}$", ran.out, re.MULTILINE), command
+    assert re.search(r"^Every answer is right: ([\d,]+) requests, \1 replies, none double", ran.out, re.MULTILINE)
     assert [line for line in ran.out.splitlines() if len(line) > 80 and "penstock" not in line] == []
     assert left() == []
 
@@ -104,11 +125,8 @@ def test_every_answer_of_all_three_models_is_right_and_nothing_stays_behind(tmp_
 def test_model_that_is_not_the_trained_one_is_found_out(trained, tmp_path, left):
     other, temporary = tmp_path.parent / f"{tmp_path.name}-other", tmp_path
     shutil.copytree(trained, other)
-    path = other / "models" / "digits" / "1" / "model.onnx"
-    model = onnx.load(path)
-    weights = max(model.graph.initializer, key=lambda each: int(np.prod(each.dims)))
-    weights.CopyFrom(numpy_helper.from_array(-numpy_helper.to_array(weights), weights.name))
-    onnx.save(model, path)
+    negate(other / "models" / "digits" / "1" / "model.onnx")
+    shutil.copyfile(other / "models" / "diabetes" / "1" / "model.onnx", other / CANDIDATE)  # the first again
     ran = demo_on(other, temporary, "--requests", "300", "--json")
 
     assert ran.status == 1
@@ -119,6 +137,8 @@ def test_model_that_is_not_the_trained_one_is_found_out(trained, tmp_path, left)
     assert right["breast-cancer"] == (171, 171)
     assert right["diabetes"] == (133, 133)
     assert re.search(r"held_out: \d+ of 844 answers wrong: \d+ of digits$", ran.err, re.MULTILINE)
+    assert re.search(r"control: \d+ of \d+ answers wrong: \d+ of diabetes$", ran.err, re.MULTILINE)
+    assert [each["applied"] for each in found["commands"]] == [2] * 6
     assert left() == []
 
 
@@ -130,12 +150,12 @@ async def test_training_that_fails_says_why_in_a_line(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "seen",
-    ["Three models", "Models", "Held-out rows"],
-    ids=["Kafka starts and models are trained", "workers start", "under load"],
+    ("seen", "requests"),
+    [("Three models", 100_000), ("Models", 100_000), ("Held-out rows", 100_000), ("Calm", 100)],
+    ids=["Kafka starts and models are trained", "workers start", "under load", "commands are given"],
 )
-def test_interrupt_stops_everything_while(seen, tmp_path, left):
-    ran = interrupt_when("demo", "--requests", 100_000, seen=seen, variables={"TMPDIR": tmp_path})
+def test_interrupt_stops_everything_while(seen, requests, tmp_path, left):
+    ran = interrupt_when("demo", "--requests", requests, seen=seen, variables={"TMPDIR": tmp_path})
 
     assert (ran.status, ran.err) == (130, "Stopped.\n")
     assert "Every answer" not in ran.out

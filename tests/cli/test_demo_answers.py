@@ -120,7 +120,7 @@ def test_demo_without_a_fault_has_none_to_say():
         ),
         ({"load": tally(right={"a": 9}, missing=["no reply"])}, "load: 1 of 10 answers missing; the first: no reply"),
         ({"calm": tally(right={"a": 4}, wanted=10)}, "calm: 6 of 10 answers missing"),
-        ({"replies": 31}, "31 replies to 30 requests"),
+        ({"replies": 41}, "41 replies to 40 requests"),
         ({"doubles": 1}, "1 answer came double"),
     ],
 )

@@ -43,7 +43,7 @@ def test_an_answer_says_its_version_and_where_its_request_lies():
 
 
 def test_last_line_is_the_verdict():
-    assert summary(figures())[-1] == "Every answer is right: 30 requests, 30 replies, none double, in 13.8 s."
+    assert summary(figures())[-1] == "Every answer is right: 40 requests, 40 replies, none double, in 13.8 s."
     assert summary(figures(doubles=1))[-1].startswith("FAILED after 13.8 s")
 
 
