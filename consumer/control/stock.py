@@ -55,6 +55,14 @@ class Stock(Protocol):
         """
         ...
 
+    def signature(self, model: str, version: str) -> Signature:
+        """Return what a version takes and gives; where nobody has written it down, it is loaded for a moment.
+
+        Raises:
+            ModelError: there is no such version, or it cannot be loaded.
+        """
+        ...
+
     def load(self, model: str, version: str, *, finite: bool) -> TrackedModel:
         """Load a version, warm it up and test it.
 
@@ -100,6 +108,15 @@ class RepositoryStock:
         """Return bytes and signature of a version, the latter from its manifest."""
         found = self._store.describe(model, version)
         return found.size, found.signature
+
+    def signature(self, model: str, version: str) -> Signature:
+        """Return the signature of a version: its manifest's, or that of the model itself."""
+        written = self._store.describe(model, version).signature
+        if written is not None:
+            return written
+        loaded = self._store.load(model, version)
+        close_model(loaded)
+        return loaded.signature
 
     def load(self, model: str, version: str, *, finite: bool) -> TrackedModel:
         """Load a version, warm it up and test it."""
@@ -147,6 +164,10 @@ class GivenStock:
     def look_up(self, model: str, version: str) -> tuple[int, Signature | None]:
         """Return the signature; how large it is nobody knows."""
         return 0, self._models[model].signature
+
+    def signature(self, model: str, version: str) -> Signature:
+        """Return the signature."""
+        return self._models[model].signature
 
     def load(self, model: str, version: str, *, finite: bool) -> TrackedModel:
         """Test the model, which is there."""

@@ -1,5 +1,6 @@
 """Wishes: what the commands and the settings ask of each model, and the targets that this comes to."""
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -96,7 +97,9 @@ class Wishes:
         targets += [serving] if serving is not None else []
         if len(wishes) < 2:  # what fits beside what serves is seen when it is loaded
             return targets
-        found = standing(targets, self._signatures(targets))
+        # Who begins has nothing to compare with: what the others saw when they loaded has to be seen again.
+        signature = self._stock.signature if serving is None else self._written
+        found = standing(targets, _signatures(targets, signature))
         if found[0] is not targets[0]:  # those who were there have refused it
             found.insert(0, replace(targets[0], fault=_OTHER_SIGNATURE))
         return found
@@ -112,18 +115,20 @@ class Wishes:
         except PenstockError as error:
             return Target(model, offset, fault=str(error))
 
-    def _signatures(self, targets: Sequence[Target]) -> dict[str, Signature]:
-        """Return the signatures that are known without loading."""
-        found: dict[str, Signature] = {}
-        for target in targets:
-            for version in target.needed:
-                try:
-                    _, signature = self._stock.look_up(target.model, version)
-                except PenstockError:  # it will be heard of when it is to be loaded
-                    continue
+    def _written(self, model: str, version: str) -> Signature | None:
+        return self._stock.look_up(model, version)[1]
+
+
+def _signatures(targets: Sequence[Target], ask: Callable[[str, str], Signature | None]) -> dict[str, Signature]:
+    """Return the signatures of the versions that targets need, as far as they can be known."""
+    found: dict[str, Signature] = {}
+    for target in targets:
+        for version in target.needed:
+            with contextlib.suppress(PenstockError):  # it will be heard of when it is to be loaded
+                signature = found.get(version) or ask(target.model, version)
                 if signature is not None:
                     found[version] = signature
-        return found
+    return found
 
 
 def _names(deployment: Deployment) -> set[str]:

@@ -145,6 +145,16 @@ async def test_who_comes_late_serves_the_same_and_says_so(lane: Lane, repository
     assert [list(each.demand) for each in statuses] == [["tenant:acme"], ["tenant:acme"]]
 
 
+async def test_who_comes_late_refuses_other_inputs_as_those_did_who_were_there(lane: Lane, repository: Path) -> None:
+    async with worker(lane, repository), commands(lane) as control:
+        issued = await control.deploy("adder", WIDE)
+        await control.wait(issued, timeout_s=20)
+        async with worker(lane, repository):
+            statuses = await settled(control, at=issued.offset, workers=2)
+    assert [[each.version for each in status.versions] for status in statuses] == [["1"], ["1"]]
+    assert all("differ from those of" in status.failed[0].reason for status in statuses)
+
+
 async def test_who_begins_at_a_snapshot_serves_the_same(lane: Lane, repository: Path) -> None:
     options = {"bootstrap_servers": lane.bootstrap}
     async with worker(lane, repository), commands(lane) as control:

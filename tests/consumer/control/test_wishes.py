@@ -41,6 +41,11 @@ class Shelf:
         width = self.widths.get(version)
         return 1, None if width is None else signature(width)
 
+    def signature(self, model: str, version: str) -> Signature:
+        if version not in self.widths:
+            raise ModelError("it cannot be loaded")
+        return signature(self.widths[version])
+
     def load(self, model: str, version: str, *, finite: bool) -> TrackedModel:
         raise AssertionError("nothing is loaded to find out what is wished for")
 
