@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 from typing import Any
 
 from penstock.producer.client import Client
@@ -129,7 +130,7 @@ async def test_what_was_finished_beyond_the_committed_offset_is_not_done_again_a
     await killed.wait()
     # Nobody supervises this one: without this the group would wait for it until its session ends.
     options = {"bootstrap_servers": lane.bootstrap}
-    assert len(await leave_for(options, lane.group, f"penstock-{killed.pid}")) == 1
+    assert len(await leave_for(options, lane.group, f"penstock-{socket.gethostname()}-{killed.pid}")) == 1
 
     successor = worker_process()
     await successor.start()
