@@ -5,8 +5,9 @@ A block holds many of them in a handful of lists, so that no object is made for 
 Whoever needs to treat one apart (it failed, expired, was refused) takes it out as a `PendingRequest`.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import overload
+from collections.abc import Callable, Iterator, Sequence
+from operator import itemgetter
+from typing import Any, overload
 
 from penstock.consumer.pending import PendingRequest, Route
 from penstock.consumer.progress import PartitionProgress, Record
@@ -93,16 +94,7 @@ class RequestBlock(Sequence[PendingRequest]):
                 raise IndexError(at)
             return self._alone(at)
         start, stop, _ = at.indices(len(self))
-        weight = self._weight(start, stop)
-        part = RequestBlock(self.progress, self.envelope, self.route, self.records[at], self.keys[at], weight=weight)
-        part.routes = self.routes and self.routes[at]
-        part.echo_name = self.echo_name
-        part.echoes = self.echoes and self.echoes[at]
-        part.ids = self.ids and self.ids[at]
-        part.deadlines = self.deadlines and self.deadlines[at]
-        part.rows = self.rows and self.rows[at]
-        part.outputs = self.outputs and self.outputs[at]
-        return part
+        return self._part(itemgetter(at), self._weight(start, stop))
 
     def __iter__(self) -> Iterator[PendingRequest]:
         return map(self._alone, range(len(self)))
@@ -110,12 +102,18 @@ class RequestBlock(Sequence[PendingRequest]):
     def pick(self, places: Sequence[int]) -> "RequestBlock":
         """Return a block of the requests at the places, which ascend."""
         weight = sum(self._weight(place, place + 1) for place in places)
-        records, keys = [self.records[place] for place in places], [self.keys[place] for place in places]
-        part = RequestBlock(self.progress, self.envelope, self.route, records, keys, weight=weight)
+        return self._part(lambda column: [column[place] for place in places], weight)
+
+    def _part(self, cut: Callable[[list[Any]], list[Any]], weight: int) -> "RequestBlock":
+        """Return a block of what `cut` takes of each column."""
+        part = RequestBlock(self.progress, self.envelope, self.route, cut(self.records), cut(self.keys), weight=weight)
+        part.routes = self.routes and cut(self.routes)
         part.echo_name = self.echo_name
-        for name in ("routes", "echoes", "ids", "deadlines", "rows", "outputs"):
-            column = getattr(self, name)
-            setattr(part, name, column and [column[place] for place in places])
+        part.echoes = self.echoes and cut(self.echoes)
+        part.ids = self.ids and cut(self.ids)
+        part.deadlines = self.deadlines and cut(self.deadlines)
+        part.rows = self.rows and cut(self.rows)
+        part.outputs = self.outputs and cut(self.outputs)
         return part
 
     @property

@@ -143,13 +143,13 @@ class MicroBatcher(Generic[R]):
                 continue
             self._count(head, -1)
             head.expire(now)
-            self._count(head, 1)
-            if not head.rows:
-                queue.popleft()
-                self._count(head, -1)
-                if not queue:
-                    del self._queues[name]
-                return Batch(head.key, [head], 0)
+            if head.rows:  # some of it can still be waited for
+                self._count(head, 1)
+                continue
+            queue.popleft()
+            if not queue:
+                del self._queues[name]
+            return Batch(head.key, [head], 0)
         return None
 
     def clear(self) -> list[R]:
