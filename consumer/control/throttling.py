@@ -76,13 +76,12 @@ class Throttling:
         self.held.sort(self._queue_of)
         self._recount()
 
-    def share(self, statuses: Sequence[WorkerStatus]) -> None:
-        """Take this worker's shares, by what the others have reported lately and it has reported itself."""
+    def learn(self, statuses: Sequence[WorkerStatus]) -> None:
+        """Take in what the other workers have reported lately; the next `demand` divides by it."""
         self._division.learn(statuses)
-        self._division.divide(self._limits.values(), self._clock())
 
     def demand(self) -> dict[str, Demand]:
-        """Return what is reported of each throttle in force; an interval of counting ends, and its demand counts."""
+        """Return what is reported of each throttle; an interval of counting ends, and the rates are divided anew."""
         now = self._clock()
         for limit in self._limits.values():
             self._division.measure(limit, now)

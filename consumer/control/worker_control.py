@@ -221,7 +221,7 @@ class WorkerControl:
     def _demand(self) -> Mapping[str, Demand]:
         if self._pipeline is None:
             return {}
-        self._pipeline.throttling.share(self._peers.live(time.monotonic()))
+        self._pipeline.throttling.learn(self._peers.live(time.monotonic()))
         return self._pipeline.throttling.demand()
 
     def _set_batching(self, own: Mapping[str, Batching]) -> None:

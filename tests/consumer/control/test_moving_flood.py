@@ -51,7 +51,7 @@ class Workers:
         self.now += TICK_S
         for number, throttling in enumerate(self.all):
             if round(self.now / TICK_S) % 10 == 2 * number:
-                throttling.share([status for worker, status in self.said.items() if worker != number])
+                throttling.learn([status for worker, status in self.said.items() if worker != number])
                 demand = throttling.demand()
                 self.said[number] = WorkerStatus(
                     worker=str(number), started=0, time=0, interval_s=1.0, state="running", epoch=0, digest="",

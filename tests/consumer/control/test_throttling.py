@@ -304,11 +304,11 @@ def test_a_share_follows_what_the_others_report() -> None:
     bench.throttling.apply({A: delay(100)})
     assert granted() == pytest.approx(50), "somebody has the other partitions, and says nothing"
     bench.now += 1
-    bench.throttling.share([status("other", 8, a=1000.0)])
+    bench.throttling.learn([status("other", 8, a=1000.0)])
     assert granted() < 10, "nothing comes here"
-    bench.throttling.share([status("other", 8, a=0.0)])
+    bench.throttling.learn([status("other", 8, a=0.0)])
     assert granted() >= 50
-    bench.throttling.share([status("other", 8)])
+    bench.throttling.learn([status("other", 8)])
     assert granted() == pytest.approx(50), "the other has not read the command yet"
 
 
