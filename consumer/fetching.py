@@ -172,7 +172,8 @@ class Fetching:
         await self._steering.lanes.look()
         async with self.taking_in:
             if self._full_since is None and not self._assignment.draining:
-                spans = self._steering.throttling.release(self._room)
+                # Not all the room: what others send has to get past a long queue that is let out.
+                spans = self._steering.throttling.release(max(1, self._room * 3 // 4))
                 await self._outbox.look_up_reply_topics({span.envelope.reply_topic for span in spans})
                 await self._serve(spans)
 

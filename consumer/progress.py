@@ -20,6 +20,7 @@ from penstock.schemas.headers import Header
 
 _FEW_RUNS: Final = 350  # they fit half of a commit's metadata while numbers are below 16,384
 _MORE_RUNS: Final = 64  # after which it is measured again whether they fit
+_TOO_SCATTERED: Final = 0.5  # what is on its way may still come on top
 
 
 class Record(Protocol):
@@ -151,11 +152,16 @@ class PartitionProgress:
         self._committed = state
 
     @property
-    def too_scattered(self) -> bool:
-        """Whether the finished set no longer fits a commit; the partition must then wait for its gaps."""
+    def scatter(self) -> float:
+        """How much of a commit's metadata the finished set takes, 0 to 1; 0 as long as it is surely little."""
         runs = len(self._finished)
         if runs <= _FEW_RUNS:
-            return False
+            return 0.0
         if abs(runs - self._measured[0]) >= _MORE_RUNS:
             self._measured = runs, len(self._finished.encode(self.next_offset or 0))
-        return self._measured[1] > MAX_METADATA_BYTES // 2
+        return self._measured[1] / MAX_METADATA_BYTES
+
+    @property
+    def too_scattered(self) -> bool:
+        """Whether the finished set soon does not fit a commit; the partition must then wait for its gaps."""
+        return self.scatter > _TOO_SCATTERED

@@ -11,8 +11,10 @@ from penstock.consumer.spans import Span
 from penstock.schemas.control.resources import Scope
 
 _OVERHEAD: Final = 512  # bytes that a record takes in memory beside key and value
-# Each run of held records is a gap in what a commit says is finished. So many nearly always fit half of its metadata,
-# beyond which the partition is stopped: of two senders who alternate at random, 2,000 take some 1,500 bytes.
+# Each run of held records is a gap in what a commit says is finished. At half of its metadata the partition would be
+# stopped for everybody, so no new run is begun before that: at 1,500 bytes, of senders who alternate at random some
+# thousand runs. The second bound is for what one fetch brings before any of it is finished.
+_SCATTERED: Final = 0.375
 _MOST_RUNS: Final = 2000
 
 
@@ -99,6 +101,10 @@ class HeldRequests:
         """Return what waits for one scope, in order."""
         return self._queues.get(scope, ())
 
+    def queues(self) -> list[tuple[Scope, Sequence[HeldSpan]]]:
+        """Return all that waits, by scope."""
+        return list(self._queues.items())
+
     def heads(self) -> list[tuple[Scope, HeldSpan]]:
         """Return the first of each queue, that of the queue served longest ago in front."""
         return [(scope, queue[0]) for scope, queue in self._queues.items()]
@@ -110,7 +116,7 @@ class HeldRequests:
         follows = (
             before is not None and before.progress is progress and (before.records[-1].offset + 1 == records[0].offset)
         )
-        if not follows and self._runs.get(progress, 0) >= _MOST_RUNS:
+        if not follows and (self._runs.get(progress, 0) >= _MOST_RUNS or progress.scatter > _SCATTERED):
             return 0
         own, sizes = self._bytes_of.get(scope, 0), list[int]()
         for record in records:
@@ -155,6 +161,23 @@ class HeldRequests:
             scope = scope_of(held.span)
             self._queues.setdefault(scope, deque()).append(held)
             self._bytes_of[scope] = self._bytes_of.get(scope, 0) + sum(held.sizes[held.at :])
+
+    def take_expired(self, now: float) -> list[Span]:
+        """Take out those behind the heads for whom nobody waits any more, wherever they stand."""
+        taken = []
+        for scope, queue in list(self._queues.items()):
+            late = [held for held in itertools.islice(queue, 1, None) if held.deadlines and held.expired(now)]
+            for held in late:
+                span, size = held.let_go(held.expired(now))
+                taken.append(span)
+                self.bytes -= size
+                self._bytes_of[scope] -= size
+                self.records -= len(span.records)
+                if not len(held):
+                    self._end_run(span.progress, held)
+            if late:
+                self._queues[scope] = deque(held for held in queue if len(held))
+        return taken
 
     def drop_closed(self) -> bool:
         """Forget requests of partitions that are not ours any more; tell whether there were any."""

@@ -2,25 +2,28 @@
 
 A request that several throttles concern needs rows of all of them. What the throttle of a tenant or a model delays
 waits in a queue beside the others (`held.py`); what that of a lane or of the whole service delays is not fetched
-(`steering.py`).
+(`steering.py`). When a throttle goes, what has waited for it is let out as fast as there is room beside what others
+send, and what comes meanwhile waits behind it.
 """
 
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from penstock.consumer.control.dividing import Division, Reach
+from penstock.consumer.control.dividing import Reach
 from penstock.consumer.control.held import HeldRequests, HeldSpan
 from penstock.consumer.control.limit import Limit
+from penstock.consumer.control.rates import Rates
 from penstock.consumer.spans import Span
 from penstock.core.metrics import Metrics
-from penstock.schemas.control.resources import GLOBAL, Scope
+from penstock.schemas.control.resources import Scope
 from penstock.schemas.control.specs import Throttle
 from penstock.schemas.control.status import Demand, WorkerStatus
 from penstock.schemas.errors import ErrorCode, RequestError
 
-_NOBODY: Final = Scope("", "")  # the queue of requests whose throttle has gone
+_LEAVING: Final = Scope("", "")  # the queue of requests whose throttle has gone
 _AT_ONCE: Final = 32  # requests of one queue before it is the next one's turn
+_LOOK_S: Final = 0.5  # how often those behind the heads are asked whether they have waited too long
 
 
 class Refused(NamedTuple):
@@ -50,79 +53,70 @@ class Throttling:
         metrics: Metrics,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._division = Division(reach)
-        self._default_model = default_model
+        self._rates = Rates(reach, default_model)
         self._metrics = metrics
         self._clock = clock
-        self._limits: dict[Scope, Limit] = {}
+        self._let_out: set[Scope] = set()  # whose requests are leaving
+        self._looked_at = clock()
         self.held = HeldRequests(max_bytes)
 
     def __repr__(self) -> str:
-        return f"<Throttling {list(map(str, self._limits))} {self.held!r}>"
+        return f"<Throttling {self._rates!r} {self.held!r}>"
 
     @property
     def active(self) -> bool:
         """Whether a throttle is in force, or requests still wait for one that was."""
-        return bool(self._limits or self.held)
+        return bool(self._rates or self.held)
 
     def apply(self, throttles: Mapping[Scope, Throttle]) -> None:
         """Hold to these throttles from now on, and to no other."""
         now = self._clock()
-        before, self._limits = self._limits, {}
-        for scope, spec in throttles.items():
-            limit = self._limits[scope] = before.get(scope) or Limit(scope, spec, now)
-            limit.spec = spec
-        self._division.divide(self._limits.values(), now)
+        self._rates.apply(throttles, now)
+        for scope, waiting in self.held.queues():
+            if scope != _LEAVING and not self._rates.queues(scope):
+                self._let_out.add(scope)
+                for held in waiting:
+                    self._pay_gates(held.span, now)
         self.held.sort(self._queue_of)
         self._recount()
 
     def learn(self, statuses: Sequence[WorkerStatus]) -> None:
         """Take in what the other workers have reported lately; the next `demand` divides by it."""
-        self._division.learn(statuses)
+        self._rates.learn(statuses)
 
     def demand(self) -> dict[str, Demand]:
         """Return what is reported of each throttle; an interval of counting ends, and the rates are divided anew."""
-        now = self._clock()
-        for limit in self._limits.values():
-            self._division.measure(limit, now)
-        self._division.divide(self._limits.values(), now)
-        return {str(scope): limit.report() for scope, limit in self._limits.items()}
+        return self._rates.demand(self._clock())
 
     def admit(self, spans: Sequence[Span]) -> tuple[list[Span], list[Refused]]:
-        """Return what of the fetched spans goes on now, and what is refused; the rest is held.
-
-        Before them goes what nothing holds back any more, so that it is not overtaken.
-        """
+        """Return what of the fetched spans goes on now, and what is refused; the rest is held."""
         now = self._clock()
-        go = self._freed(now)
+        go: list[Span] = []
         refused: list[Refused] = []
         for span in spans:
-            limits = self._limits_of(span) if span.envelope.error is None else []
+            limits = self._rates.of(span) if span.envelope.error is None else []
             for limit in limits:
                 limit.ask(len(span.records))
             if limits:
                 self._admit_some(span, limits, now, go, refused)
             else:
-                go.append(span)
+                self._pass(span, now, go)
         return go, refused
 
     def release(self, most: int) -> list[Span]:
-        """Return held requests that may go now; queues take turns.
-
-        Args:
-            most: bound on requests of throttles in force. What nothing holds back any more goes all at once.
-        """
+        """Return held requests that may go now, so many at most; queues take turns."""
         now = self._clock()
         if self.held.drop_closed():
             self._recount()
-        if self._division.stale:
-            self._division.divide(self._limits.values(), now)
-        go = self._freed(now)
+        if not self.held.queue(_LEAVING):
+            self._let_out.clear()
+        self._rates.follow_partitions(now)
+        go = self._expired(now)
         moved = True
         while moved and most > 0:
             moved = False
             for scope, head in self.held.heads():
-                count = min(self._due(head, now), most, _AT_ONCE)
+                count = min(self._due(scope, head, now), most, _AT_ONCE)
                 if count > 0:
                     go.append(self._let_go(scope, head, count, now))
                     most -= count
@@ -133,30 +127,23 @@ class Throttling:
     def charge(self, span: Span, rows: int) -> None:
         """Count the rows that a span turned out to have."""
         now = self._clock()
-        for limit in self._limits_of(span):
+        for limit in self._rates.of(span):
             limit.learn(len(span.records), rows, now)
 
     def gates_of(self, topic: str | None) -> list[Limit]:
         """Return the limits that keep requests in Kafka: of a lane, or of the whole service where none is named."""
-        limit = self._limits.get(GLOBAL if topic is None else Scope("lane", topic))
-        return [limit] if limit is not None and limit.gates else []
+        return self._rates.gates_of(topic)
 
     def next_due(self) -> float:
         """Return when held requests may go or expire, monotonic seconds; infinity when there are none."""
         now = self._clock()
         due = float("inf")
-        for _, head in self.held.heads():
+        for scope, head in self.held.heads():
             deadline = head.deadlines[head.at] if head.deadlines else None
-            limits = self._limits_of(head.span)
+            limits = () if scope == _LEAVING else self._rates.of(head.span)
             passes = max((limit.bucket.next_due(now) for limit in limits), default=now)
             due = min(due, passes if deadline is None else min(passes, deadline))
         return due
-
-    def _limits_of(self, span: Span) -> list[Limit]:
-        envelope = span.envelope
-        model = envelope.model or self._default_model()
-        scopes = ("tenant", envelope.tenant), ("model", model), ("lane", span.progress.place.topic), GLOBAL
-        return [limit for scope in scopes if (limit := self._limits.get(scope))]  # type: ignore[call-overload]
 
     def _admit_some(self, span: Span, limits: list[Limit], now: float, go: list[Span], refused: list[Refused]) -> None:
         """Divide a span: the first go on, as many as all its throttles let; the others wait or are refused."""
@@ -168,7 +155,7 @@ class Throttling:
             for limit in limits:
                 limit.bucket.take(count, now)
             head, span = span.cut(count)
-            go.append(head)
+            self._pass(head, now, go)
         left = len(span.records)
         if not left:
             return
@@ -183,35 +170,59 @@ class Throttling:
             self._metrics.throttled.labels(full.scope.kind, "refused").inc(len(span.records))
             refused.append(Refused(span, _over(full, now)))
 
-    def _freed(self, now: float) -> list[Span]:
-        """Return all whose throttle has gone. No throttle may refuse them any more; gates are paid for them later."""
-        freed = [self.held.let_go(_NOBODY, len(held)) for held in list(self.held.queue(_NOBODY))]
-        for span in freed:
-            for limit in self._limits_of(span):
-                limit.bucket.take(len(span.records) if limit.gates else 0, now)
-        return freed
+    def _pass(self, span: Span, now: float, go: list[Span]) -> None:
+        """Let requests go, behind those of their tenant or model that are still on their way out of a queue.
 
-    def _due(self, held: HeldSpan, now: float) -> int:
+        Where there is no room behind them, all of those go at once: no throttle may refuse any of them.
+        """
+        if self._let_out and not self._let_out.isdisjoint(self._rates.scopes_of(span)):
+            span = span.cut(self.held.hold(_LEAVING, span, now))[1]
+            if not span.records:
+                return
+            while waiting := self.held.queue(_LEAVING):
+                go.append(self._let_go(_LEAVING, waiting[0], len(waiting[0]), now))
+        go.append(span)
+
+    def _expired(self, now: float) -> list[Span]:
+        """Return those for whom nobody waits any more and who stand behind others who go on waiting."""
+        if now - self._looked_at < _LOOK_S:
+            return []
+        self._looked_at = now
+        expired = self.held.take_expired(now)
+        for span in expired:
+            for limit in self._rates.of(span):
+                limit.waiting -= len(span.records) if limit.queues else 0
+        return expired
+
+    def _due(self, scope: Scope, held: HeldSpan, now: float) -> int:
         """Return how many of the first records may go; who waits no longer needs no rows."""
+        if scope == _LEAVING:
+            return len(held)
         late = held.expired(now)
-        return late or min([len(held), *(limit.bucket.available(now) for limit in self._limits_of(held.span))])
+        return late or min([len(held), *(limit.bucket.available(now) for limit in self._rates.of(held.span))])
 
     def _let_go(self, scope: Scope, held: HeldSpan, count: int, now: float) -> Span:
         late = held.expired(now)
         span = self.held.let_go(scope, count)
-        for limit in self._limits_of(span):
+        if scope == _LEAVING:
+            return span
+        for limit in self._rates.of(span):
             limit.waiting -= count if limit.queues else 0
             limit.bucket.take(0 if late else count, now)
         return span
 
+    def _pay_gates(self, span: Span, now: float) -> None:
+        for limit in self._rates.of(span):
+            limit.bucket.take(len(span.records) if limit.gates else 0, now)
+
     def _queue_of(self, span: Span) -> Scope:
-        return next((limit.scope for limit in self._limits_of(span) if limit.queues), _NOBODY)
+        return next((limit.scope for limit in self._rates.of(span) if limit.queues), _LEAVING)
 
     def _recount(self) -> None:
-        for limit in self._limits.values():
+        for limit in self._rates:
             limit.waiting = 0
         for held in self.held:
-            for limit in self._limits_of(held.span):
+            for limit in self._rates.of(held.span):
                 limit.waiting += len(held) if limit.queues else 0
         self._show()
 

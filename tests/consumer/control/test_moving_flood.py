@@ -63,7 +63,7 @@ class Workers:
 
     def granted(self) -> list[float]:
         # A look at what is in force, without ending an interval of counting.
-        return [each._limits[A].share for each in self.all]
+        return [limit.share for each in self.all for limit in each._rates]
 
     def _span(self, count: int) -> Span:
         record: Any = ConsumerRecord("requests", 0, 0, 0, 0, None, b"", None, -1, -1, ())

@@ -197,7 +197,7 @@ def test_who_has_waited_too_long_is_let_go_to_be_answered_expired() -> None:
     assert not bench.throttling.held
 
 
-def test_removal_lets_everything_go_at_once() -> None:
+def test_removal_lets_everything_go() -> None:
     bench = Bench(tenant_a=delay(0), tenant_b=delay(0))
     bench.come("a" * 100 + "b" * 100)
     bench.apply(tenant_b=delay(0))
@@ -231,8 +231,58 @@ def test_whoever_comes_with_the_removal_does_not_overtake_who_waited() -> None:
     bench = Bench(tenant_a=delay(0))
     bench.come("aaa")
     bench.apply(tenant_b=delay(0))
-    go, _ = bench.throttling.admit(bench.records("ab"))
-    assert [record.offset for span in go for record in span.records] == [0, 1, 2, 3]
+    bench.come("ab")
+    spans = bench.throttling.release(100)
+    assert [record.offset for span in spans for record in span.records] == [0, 1, 2, 3]
+
+
+def test_others_get_past_a_long_queue_that_is_let_out() -> None:
+    bench = Bench(tenant_a=delay(0))
+    bench.come("a" * 500)
+    bench.apply()
+    assert bench.come("ab") == ("b", [])
+    assert bench.after(0.0, most=300) == "a" * 300
+    assert bench.come("ba") == ("b", [])
+    assert bench.after(0.0, most=300) == "a" * 202
+    assert bench.come("a") == ("", []), "the last of the queue may have gone a moment ago"
+    assert bench.after(0.0) == "a"
+    assert not bench.throttling.active
+
+
+def test_a_queue_that_is_let_out_and_has_no_more_room_goes_at_once() -> None:
+    bench = Bench(max_bytes=20 * 1024, tenant_a=delay(0))
+    bench.come("a" * 15)
+    bench.apply()
+    go, refused = bench.throttling.admit(bench.records("a" * 60))
+    assert [record.offset for span in go for record in span.records] == list(range(75))
+    assert not refused
+    assert not bench.throttling.held
+
+
+def test_a_throttle_that_comes_back_finds_its_queue_in_order() -> None:
+    bench = Bench(tenant_a=delay(0))
+    bench.come("aaa")
+    bench.apply()
+    bench.come("aa")
+    bench.apply(tenant_a=delay(0))
+    bench.come("a")
+    assert bench.after(1.0) == ""
+    bench.apply()
+    spans = bench.throttling.release(100)
+    assert [record.offset for span in spans for record in span.records] == list(range(6))
+
+
+def test_who_stands_behind_one_that_waits_for_ever_expires_too() -> None:
+    bench = Bench(tenant_a=delay(0))
+    bench.come("a")
+    bench.come("aa", ("penstock-timeout-ms", b"2000"))
+    bench.come("a")
+    assert bench.after(1.0) == ""
+    bench.now += 1.4
+    spans = bench.throttling.release(100)
+    assert [record.offset for span in spans for record in span.records] == [1, 2]
+    assert bench.throttling.held.records == 2
+    assert bench.throttling.demand()["tenant:a"].waiting == 2
 
 
 def test_who_waited_is_not_refused_when_the_throttle_begins_to_refuse() -> None:
@@ -240,8 +290,9 @@ def test_who_waited_is_not_refused_when_the_throttle_begins_to_refuse() -> None:
     bench.come("aaa")
     bench.apply(tenant_a=reject(0.0))
     go, refused = bench.come("a")
-    assert go == "aaa"
+    assert go == ""
     assert len(refused) == 1
+    assert bench.after(0.0) == "aaa"
 
 
 def test_requests_of_a_partition_that_has_gone_are_forgotten() -> None:
