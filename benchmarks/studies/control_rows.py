@@ -59,9 +59,17 @@ def _of_throttle(found: Figures) -> list[Sequence[str]]:
         (f"{where}: refused as THROTTLED, since they could not wait", "", f"{found['errors'].get('THROTTLED', 0):,}"),
         (f"{where}: full rate after the throttle was taken away, s", "2", _shown(found["full_again_s"], ".2f")),
         (f"{where}: p99 of another tenant / alone", "1.5 x", beside),
+        *_beside_elsewhere(found),
         (f"{where}: its p99 without that throttle, ms", "", _shown(found["unthrottled_p99_ms"], ".1f")),
         (f"{where}: its longest wait when the throttle is taken away, ms", "", _shown(found["freed_wait_ms"], ".0f")),
     ]
+
+
+def _beside_elsewhere(found: Figures) -> list[Sequence[str]]:
+    if "elsewhere_p99_ms" not in found:
+        return []
+    ratio = _ratio(found, "beside_p99_ms", "elsewhere_p99_ms")
+    return [("one partition: p99 of another tenant / with the flood on a partition beside", "1.5 x", ratio)]
 
 
 def _of_faults(refused: Figures, killed: Figures) -> list[Sequence[str]]:

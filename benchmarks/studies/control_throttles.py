@@ -1,8 +1,7 @@
 """A tenant sends twice what a throttle lets it, over two workers; another one sends beside it."""
 
 import asyncio
-import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from benchmarks.studies.control_answers import Answers, first_at_rate_s, rate_between, rates
@@ -14,6 +13,7 @@ from penstock.producer.control.control import Control
 
 SCOPE: Final = "tenant:acme"
 ON_ONE: Final = 0  # the partition, where all is on one
+ELSEWHERE: Final = 1  # a partition of the same worker
 STEP_S: Final = 0.5  # of the rates that are drawn
 _KEYS: Final = 1000
 _OTHERS_PER_S: Final = 100
@@ -43,26 +43,34 @@ async def throttled(load: Load, control: Control, valve: Valve, *, on_one: bool)
     acme = Stream(2 * valve.rows_per_s, _KEYS, "acme", partition)
     other = Stream(_OTHERS_PER_S, _KEYS, "other", partition)
     alone = await load.run(valve.free_s, other)
-    await load.begin(acme, other)
+    figures: dict[str, Any] = {"alone_p99_ms": percentiles_ms(alone.flow, 99)[0]}
+    if on_one:  # as much work for the same worker, but not in the way
+        elsewhere = await _valve_turned(load, control, valve, replace(acme, partition=ELSEWHERE), other)
+        figures["elsewhere_p99_ms"] = figures_of(*elsewhere, acme.per_second)["beside_p99_ms"]
+    answers, limited, freed = await _valve_turned(load, control, valve, acme, other)
+    start, end = limited.asked - valve.free_s, freed.asked + _AFTER_S
+    return {
+        **figures,
+        **figures_of(answers, limited, freed, acme.per_second),
+        "asked_per_s": acme.per_second + other.per_second,
+        "on_one": on_one,
+        "rows_per_s": valve.rows_per_s,
+        "held_for_s": valve.held_s,
+        "rates": rates(answers.of_stream(0).came, start, end, STEP_S),
+        "limited_at_s": valve.free_s,
+        "freed_at_s": freed.asked - start,
+    }
+
+
+async def _valve_turned(load: Load, control: Control, valve: Valve, *streams: Stream) -> tuple[Answers, Order, Order]:
+    """Send, set the throttle, take it away again, and return the answers and the two orders."""
+    await load.begin(*streams)
     await asyncio.sleep(valve.free_s)
     limited = applied(await ordered(control, control.throttle(SCOPE, valve.rows_per_s)))
     await asyncio.sleep(_SETTLE_S + valve.held_s)
     freed = applied(await ordered(control, control.unthrottle(SCOPE)))
     await asyncio.sleep(_AFTER_S)
-    stopped = time.monotonic()
-    answers = await load.end()
-    figures = figures_of(answers, limited, freed, acme.per_second)
-    series = rates(answers.of_stream(0).came, limited.asked - valve.free_s, stopped, STEP_S)
-    return figures | {
-        "asked_per_s": acme.per_second + other.per_second,
-        "on_one": on_one,
-        "rows_per_s": valve.rows_per_s,
-        "held_for_s": valve.held_s,
-        "alone_p99_ms": percentiles_ms(alone.flow, 99)[0],
-        "rates": series,
-        "limited_at_s": valve.free_s,
-        "freed_at_s": freed.asked - limited.asked + valve.free_s,
-    }
+    return await load.end(), limited, freed
 
 
 def figures_of(answers: Answers, limited: Order, freed: Order, sent_per_s: float) -> dict[str, Any]:
