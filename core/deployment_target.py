@@ -77,7 +77,7 @@ def target_of(model: str, offset: int, deployment: Deployment, resolve: Callable
             version = resolve(model, shadow.version)
             shadows[version] = shadow.model_copy(update={"version": version})
     except PenstockError as error:
-        return Target(model, offset, fault=str(error))
+        return Target(model, offset, signature_may_change=deployment.signature_may_change, fault=str(error))
     return Target(
         model=model,
         offset=offset,

@@ -132,7 +132,8 @@ class ModelTable:
             return True
         entry = self._entries[name]
         names = (entry.aliases.get(version, version),) if version is not None else entry.split.versions
-        absent = [each for each in names if isinstance(entry.versions.get(each), EvictedModel)]
+        found = ((each, entry.versions.get(each)) for each in names)
+        absent = [each for each, model in found if isinstance(model, EvictedModel) and model.waits]
         for each in absent:
             self.on_wanted(name, each)
         return not absent

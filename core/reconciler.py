@@ -9,7 +9,7 @@ Pure: no clock, no store, no models. Time comes in as `now`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from penstock.core.deployment_target import Target
@@ -111,6 +111,8 @@ def next_step(targets: Sequence[Target], here: Here, now: float) -> Step | None:
     target = _live(targets, here, now)
     if target is not None:
         step = _towards(target, here)
+        if isinstance(step, Fail) and step.for_good and (before := _let_in_before(target, targets, here, now)):
+            step = _towards(before, here)
         if step is not None:
             return step
     kept = [each for each in (target, here.serving) if each is not None]
@@ -135,8 +137,12 @@ def failed(
     """Return what a failure is remembered as: each further one of a target waits twice as long, up to a minute."""
     before = here.failures.get(target.offset)
     tries = before.tries + 1 if before else 1
-    wait_s = NEVER if for_good else min(_FIRST_S * 2.0 ** min(tries - 1, 10), _LONGEST_S)
-    return Failure(target.offset, reason, now + wait_s, tries, version)
+    return Failure(target.offset, reason, NEVER if for_good else now + retry_after_s(tries), tries, version)
+
+
+def retry_after_s(tries: int) -> float:
+    """Return how long what has failed so often is left alone, in seconds."""
+    return min(_FIRST_S * 2.0 ** min(tries - 1, 10), _LONGEST_S)
 
 
 def is_settled(targets: Sequence[Target], here: Here) -> bool:
@@ -144,32 +150,47 @@ def is_settled(targets: Sequence[Target], here: Here) -> bool:
     return here.serving == targets[0] or targets[0].offset in here.failures
 
 
-def standing(targets: Sequence[Target], signatures: Mapping[str, Signature]) -> list[Target]:
+def standing(targets: Sequence[Target], signatures: Mapping[str, Signature | None]) -> list[Target]:
     """Return what a worker that begins late may serve, the newest first, so that it serves what the others do.
 
     A worker that was there all the time has refused each deployment whose signature differs from the one in force
-    then. A late one, which has nothing in force, finds the same by going through the deployments from the oldest.
+    then. A late one, which has nothing in force, finds the same by going through the deployments from the oldest. The
+    newest is there in any case: with a fault, where it was refused.
 
     Args:
         targets: of one model, the newest first.
-        signatures: of its versions, as far as they are known without loading them.
+        signatures: of its versions, as far as they are known; None where one cannot be loaded.
     """
     found: list[Target] = []
+    before: str | None = None  # the version that the next one must be like
     for target in reversed(targets):
-        known = [signatures[version] for version in target.needed if version in signatures]
-        before = [signatures[version] for version in found[0].needed if version in signatures] if found else []
-        if not known or not before or target.signature_may_change or _alike(known[0], before[0]):
-            found.insert(0, target)
+        why = _misfit(target, signatures, before)
+        if why is not None:
+            found[:0] = [replace(target, fault=why)] if target is targets[0] else []
+            continue
+        found.insert(0, target)
+        if any(version in signatures and signatures[version] is None for version in target.needed):
+            continue  # who was there could not load it either, and went on comparing with what came before it
+        known = [version for version in target.needed if version in signatures]
+        if known or target.signature_may_change:
+            before = known[0] if known else None
     return found
 
 
 def _live(targets: Sequence[Target], here: Here, now: float) -> Target | None:
     """Return the target to work on: the newest that has not failed lately."""
-    for target in _newer(targets, here):
-        failure = here.failures.get(target.offset)
-        if failure is None or now >= failure.retry_at:
-            return target
-    return None
+    return next((each for each in _newer(targets, here) if not _rests(each, here, now)), None)
+
+
+def _let_in_before(target: Target, targets: Sequence[Target], here: Here, now: float) -> Target | None:
+    """Return what has to serve before a target that does not fit what serves: it would fit that, which may differ."""
+    between = (each for each in _newer(targets, here) if each.offset < target.offset and each != here.serving)
+    return next((each for each in between if each.signature_may_change and not _rests(each, here, now)), None)
+
+
+def _rests(target: Target, here: Here, now: float) -> bool:
+    failure = here.failures.get(target.offset)
+    return failure is not None and now < failure.retry_at
 
 
 def _newer(targets: Sequence[Target], here: Here) -> Sequence[Target]:
@@ -189,25 +210,26 @@ def _towards(target: Target, here: Here) -> Step | None:
         # What has failed is tried first: while it fails, loading the others again is of no use.
         missing.sort(key=lambda each: failure is None or each[0] != failure.version)
         return Load(target, *missing[0])
-    why = _misfit(target, here)
+    serving = here.serving.needed if here.serving is not None else ()
+    why = _misfit(target, here.ready, next(iter(serving), None))
     return Serve(target) if why is None else Fail(target, why, for_good=True)
 
 
-def _misfit(target: Target, here: Here) -> str | None:
-    """Tell why a target whose versions are all loaded may not serve."""
-    if target.signature_may_change or not target.versions:
+def _misfit(target: Target, signatures: Mapping[str, Signature | None], before: str | None) -> str | None:
+    """Tell why a target may not serve, by the signatures that are known; `before` is the version that serves."""
+    if target.signature_may_change:
         return None
-    serving = here.serving.needed if here.serving is not None else ()
-    first = next(iter((*serving, *target.needed)))
-    for version in target.needed:
-        if not _alike(here.ready[version], here.ready[first]):
-            return (
-                f"inputs or outputs of version {version} differ from those of {first}; "
-                "deploy it with --allow-signature-change if that is meant"
-            )
-    return None
+    known = {name: _essence(found) for name in (before, *target.needed) if name and (found := signatures.get(name))}
+    first = next(iter(known), None)
+    odd = next((version for version in known if first and known[version] != known[first]), None)
+    if odd is None:
+        return None
+    return (
+        f"inputs or outputs of version {odd} differ from those of {first}; "
+        "if that is meant, the deployment has to say so: signature_may_change"
+    )
 
 
-def _alike(one: Signature, other: Signature) -> bool:
+def _essence(signature: Signature) -> tuple[object, ...]:
     # How many rows it takes at once is the version's own affair.
-    return (one.inputs, one.outputs, one.batched) == (other.inputs, other.outputs, other.batched)
+    return signature.inputs, signature.outputs, signature.batched

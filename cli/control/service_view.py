@@ -146,7 +146,7 @@ def _throttles(state: ControlState, live: Sequence[WorkerStatus]) -> list[Thrott
                 sum(each.rows_per_s for each in demands),
                 sum(each.granted_per_s for each in demands),
                 sum(each.waiting for each in demands),
-                len(demands),
+                sum(status.epoch >= entry.offset for status in live),  # idle ones may be left out of a report
             )
         )
     return lines

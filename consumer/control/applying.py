@@ -2,8 +2,8 @@
 
 One task looks at every model in turn and does the next thing, see `penstock.core.reconciler`. What is quick is done at
 once, on the event loop; what asks the store or loads is done in a thread, one thing at a time, so that no more than one
-version takes memory before it serves. Of several versions to load, that of the newest command comes first; but one that
-requests wait for comes before all.
+version takes memory before it serves, and each by a deadline. Of several versions to load, that of the newest command
+comes first; but one that requests wait for comes before all.
 """
 
 import asyncio
@@ -13,11 +13,12 @@ from collections.abc import Callable, Collection, Coroutine, Sequence
 from functools import partial
 from typing import Any, Final
 
+from penstock.consumer.control.loading import Loading
+from penstock.consumer.control.returning import Returning
 from penstock.consumer.control.served_models import ServedModels
 from penstock.consumer.control.stock import Stock
 from penstock.consumer.control.tracked_model import TrackedModel
 from penstock.consumer.control.wishes import Wishes
-from penstock.consumer.loading_thread import in_loading_thread
 from penstock.core.deployment_target import Target
 from penstock.core.model_table import close_model
 from penstock.core.reconciler import NEVER, Fail, Load, Retire, Serve, next_retry, next_step
@@ -39,17 +40,27 @@ class Applying:
         stock: where versions come from.
         wishes: what is asked for.
         on_change: called after each change.
+        load_timeout_s: what takes longer to load is failed.
     """
 
-    def __init__(self, models: ServedModels, stock: Stock, wishes: Wishes, on_change: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        models: ServedModels,
+        stock: Stock,
+        wishes: Wishes,
+        on_change: Callable[[], object],
+        *,
+        load_timeout_s: float,
+    ) -> None:
         self._models = models
         self._stock = stock
         self._wishes = wishes
         self._on_change = on_change
+        self._threads = Loading(load_timeout_s)
         self._woken = asyncio.Event()
         self._work: asyncio.Task[None] | None = None  # in the thread
         self._loading: tuple[str, str] | None = None
-        self._evicted: dict[tuple[str, str], float] = {}  # versions that requests wait for: when to load them
+        self._returning = Returning(models)
         models.table.on_wanted = self.on_wanted
 
     def __repr__(self) -> str:
@@ -61,8 +72,7 @@ class Applying:
 
     def on_wanted(self, model: str, version: str) -> None:
         """Load a version that has left memory: requests wait for it."""
-        if (model, version) not in self._evicted:
-            self._evicted[model, version] = 0.0
+        if self._returning.want(model, version):
             self._woken.set()
 
     async def run(self) -> None:
@@ -81,6 +91,7 @@ class Applying:
         finally:
             if self._work is not None:
                 self._work.cancel()
+            self._threads.close()
 
     async def settle(self) -> None:
         """Apply until there is nothing left to do now; for the start, before `run`."""
@@ -135,14 +146,10 @@ class Applying:
         return None
 
     def _begin_loading(self, loads: list[Load]) -> None:
-        now = time.monotonic()
-        for (model, version), due in list(self._evicted.items()):
-            if not self._models.is_evicted(model, version):
-                del self._evicted[model, version]
-            elif now >= due:
-                self._begin(self._bring_back(model, version))
-                return
-        if loads:
+        wanted = self._returning.next(time.monotonic())
+        if wanted is not None:
+            self._begin(self._bring_back(*wanted))
+        elif loads:
             self._begin(self._load(loads[0]))
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
@@ -160,7 +167,7 @@ class Applying:
     async def _resolve(self, model: str, question: Callable[[], Sequence[Target]]) -> None:
         newest = self._wishes.newest(model)
         try:
-            self._wishes.targets[model] = await in_loading_thread(question)
+            self._wishes.targets[model] = await self._threads.run(f"looking up the versions of {model}", question)
         except PenstockError as error:  # the store cannot say: tried again as other failures are
             self._wishes.targets[model] = (Target(model, newest, fault=str(error)),)
 
@@ -184,8 +191,7 @@ class Applying:
             close_model(loaded)
 
     async def _bring_back(self, model: str, version: str) -> None:
-        """Load a version that had left memory; if that fails its requests wait, and it is tried again."""
-        self._evicted[model, version] = time.monotonic() + _AGAIN_S
+        """Load a version that had left memory; if that fails its requests are answered so, and it is tried again."""
         serving = self._models.of(model).serving
         finite = serving is not None and serving.not_finite == "refuse"
         split = serving.split.versions if serving is not None and serving.versions else ()
@@ -194,9 +200,9 @@ class Applying:
             # Requests wait: whatever does not run this moment has to make room, or they might wait for ever.
             loaded = await self._loaded(model, version, finite=finite, beside=beside, calm_s=0.0)
         except PenstockError as error:
-            log.error("a version that requests wait for cannot be loaded", version=f"{model}@{version}", why=str(error))
+            self._returning.failed(model, version, error, time.monotonic())
             return
-        if self._models.is_evicted(model, version):
+        if self._models.evicted(model, version) is not None:
             self._models.put_back(loaded)
         else:  # retired meanwhile
             close_model(loaded)
@@ -207,10 +213,11 @@ class Applying:
         self._loading = model, version
         self._on_change()
         start = time.monotonic()
-        size, _ = await in_loading_thread(partial(self._stock.look_up, model, version))
+        who = f"{model}@{version}"
+        size, _ = await self._threads.run(f"looking up {who}", partial(self._stock.look_up, model, version))
         self._models.make_room(model, version, size, beside=beside, calm_s=calm_s)
         work = partial(self._stock.load, model, version, finite=finite)
-        loaded = await in_loading_thread(work, discard=close_model)
+        loaded = await self._threads.run(f"loading {who}", work, discard=close_model)
         log.info("model loaded", model=model, version=version, took_s=round(time.monotonic() - start, 3))
         return loaded
 
@@ -219,5 +226,5 @@ class Applying:
         if self._work is not None:
             return None
         retries = [next_retry(targets, self._models.of(model)) for model, targets in self._wishes.targets.items()]
-        soonest = min([*retries, *self._evicted.values()], default=NEVER)
+        soonest = min([*retries, self._returning.soonest], default=NEVER)
         return None if soonest == NEVER else max(0.01, soonest - time.monotonic())

@@ -166,11 +166,9 @@ class Follower:
         await self._log.close()
 
     async def _take_in(self, records: Sequence[ControlRecord]) -> None:
-        snapshot = self._log.snapshot
-        restored = snapshot is not None and self.state.epoch < snapshot.epoch
-        if snapshot is not None and restored:
-            self._fold.restore(snapshot)
-            for about, entry in snapshot.entries.items():
+        restored = self._fold.restore(self._log.snapshot)
+        if restored:
+            for about, entry in self.state.entries.items():
                 if about.kind is Kind.DEPLOYMENT:
                     self._on_deployment(about.name, entry)
         for number, record in enumerate(records, 1):

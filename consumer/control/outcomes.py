@@ -27,13 +27,17 @@ class Outcomes:
         return {_resource(name): self._wishes.newest(name) for name in self._wishes if not self._is_settled(name)}
 
     def failures(self) -> list[Failed]:
-        """Return what was asked for last, and could not be followed."""
+        """Return what was asked for last, and could not be followed, and what serves and is not there whole."""
         found = []
         for model in self._wishes:
             failure = self._models.of(model).failures.get(self._wishes.newest(model))
             if failure is not None:
                 reason = failure.reason[:1000]
                 found.append(Failed(offset=failure.offset, resource=_resource(model), reason=reason))
+            here, missing = self._models.of(model), self._models.missing(model)
+            if missing and here.serving is not None:
+                reason = "; ".join(missing)[:1000]
+                found.append(Failed(offset=here.serving.offset, resource=_resource(model), reason=reason))
         return found
 
     def unserved(self, model: str) -> str | None:

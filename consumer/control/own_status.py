@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from penstock.consumer.control.applying import Applying
+from penstock.consumer.control.dividing import IDLE_ROWS_PER_S
 from penstock.consumer.control.follower import Follower
 from penstock.consumer.control.outcomes import Outcomes
 from penstock.consumer.control.served_models import ServedModels
@@ -17,6 +18,7 @@ from penstock.schemas.control.status import Demand, WorkerStatus
 
 _PAGE: Final = resource.getpagesize()
 _STATM: Final = Path("/proc/self/statm")
+_MOST_IDLE: Final = 32  # throttles for which nothing asks; they are told while they are few, for whoever looks
 
 
 @dataclass(slots=True)
@@ -78,7 +80,7 @@ class OwnStatus:
         """
         if time.monotonic() - self._counted >= self._interval_s / 2:
             self._counted = time.monotonic()
-            self._demand = self.running.demand()
+            self._demand = worth_telling(self.running.demand())
         return WorkerStatus(
             worker=self._worker,
             started=self._started,
@@ -97,6 +99,12 @@ class OwnStatus:
             demand=dict(self._demand),
             lanes=dict(self.running.lanes()),
         )
+
+
+def worth_telling(demand: Mapping[str, Demand]) -> Mapping[str, Demand]:
+    """Return what is reported of throttles: where many are idle, those for which something asks or waits."""
+    asked = {scope: each for scope, each in demand.items() if each.rows_per_s >= IDLE_ROWS_PER_S or each.waiting}
+    return asked if len(demand) - len(asked) > _MOST_IDLE else demand
 
 
 def _now_ms() -> int:

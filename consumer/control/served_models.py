@@ -48,6 +48,7 @@ class ServedModels:
         self._cap = cap
         self._prepared: dict[tuple[str, str], TrackedModel] = {}
         self._shadows: dict[tuple[str, str], TrackedModel] = {}
+        self._gone_shadows: dict[tuple[str, str], str] = {}  # those that serve no more, and why
 
     def __repr__(self) -> str:
         return f"<ServedModels {self.table!r}, {len(self._prepared)} prepared>"
@@ -61,6 +62,7 @@ class ServedModels:
         here = self.of(loaded.name)
         if shadow:
             self._shadows[loaded.name, loaded.version] = loaded
+            self._gone_shadows.pop((loaded.name, loaded.version), None)
             here.shadows.add(loaded.version)
         else:
             self._prepared[loaded.name, loaded.version] = loaded
@@ -120,30 +122,39 @@ class ServedModels:
             version: which one.
             needed: its bytes.
             beside: versions of the model that stay: a split runs only when all that it needs is there.
-            calm_s: what has run for a request in so many seconds stays.
+            calm_s: what has run for a request in so many seconds stays; shadows too, unless it is 0.
 
         Raises:
             ModelError: it does not fit.
         """
         who = f"{model}@{version}"
         held = [
-            replace(each, runs=True) if each.model == model and each.version in beside else each
+            replace(each, runs=True) if each.model == model and each.version in beside and not each.shadow else each
             for each in self._held(calm_s)
         ]
         for leaving in make_room(who, needed, held, self._cap):
+            if leaving.shadow:
+                self._drop_shadow(leaving.model, leaving.version, who)
+                continue
             signature = self.of(leaving.model).ready[leaving.version]
             self.retire(self.table.replace(EvictedModel(leaving.model, leaving.version, signature)))
             log.info("version left memory", model=leaving.model, version=leaving.version, for_version=who)
 
-    def is_evicted(self, model: str, version: str) -> bool:
-        """Tell whether a version is in the table and not in memory."""
-        return any(
-            isinstance(each, EvictedModel) and (each.name, each.version) == (model, version)
-            for each in self.table.loaded()
-        )
+    def evicted(self, model: str, version: str) -> EvictedModel | None:
+        """Return what stands for a version that has left memory; None where it is there, or retired."""
+        return next((each for each in self._evicted() if (each.name, each.version) == (model, version)), None)
 
-    def put_back(self, loaded: TrackedModel) -> None:
-        """Put a version that had left memory in its place again; requests that wait for it run."""
+    def missing(self, model: str) -> list[str]:
+        """Return why versions of a model that should be there are not."""
+        shadows = [why for (name, _), why in self._gone_shadows.items() if name == model]
+        return shadows + [
+            f"version {each.version} has left memory and cannot be loaded again: {each.failure}"
+            for each in self._evicted()
+            if each.name == model and each.failure
+        ]
+
+    def put_back(self, loaded: TrackedModel | EvictedModel) -> None:
+        """Put a version that had left memory in its place again, or what stands for it while it cannot be loaded."""
         self.table.replace(loaded)
 
     @property
@@ -179,10 +190,32 @@ class ServedModels:
             model = self._shadows.pop((target.model, gone))
             if self.on_shadows is None:
                 close_model(model)
+        self._gone_shadows = {who: why for who, why in self._gone_shadows.items() if who[0] != target.model}
+
+    def _drop_shadow(self, model: str, version: str, who: str) -> None:
+        """Let a shadow leave memory. It comes back with the next deployment: nobody waits for it."""
+        here, shadow = self.of(model), self._shadows.pop((model, version))
+        here.shadows.discard(version)
+        serves = here.serving is not None and version in here.serving.shadowed
+        if serves:
+            self._gone_shadows[model, version] = (
+                f"shadow {version} has left memory, which {who} needs to answer (models.max_bytes); "
+                "it comes back with the next deployment"
+            )
+        log.warning("shadow left memory", model=model, version=version, for_version=who)
+        if serves and self.on_shadows is not None:
+            self.renew()  # whoever runs it closes it
+        else:
+            close_model(shadow)
+
+    def _evicted(self) -> list[EvictedModel]:
+        return [each for each in self.table.loaded() if isinstance(each, EvictedModel)]
 
     def _shadows_of(self, target: Target) -> list[ShadowTarget]:
         return [
-            ShadowTarget(self._shadows[target.model, each.version], each.share, each.topic) for each in target.shadows
+            ShadowTarget(self._shadows[target.model, each.version], each.share, each.topic)
+            for each in target.shadows
+            if (target.model, each.version) in self._shadows
         ]
 
     def _held(self, calm_s: float = 0.0) -> Iterator[Held]:
@@ -190,8 +223,10 @@ class ServedModels:
         for model in self.table.loaded():
             if isinstance(model, TrackedModel):
                 yield Held(model.name, model.version, model.size, model.used, model.runs or model.ran > since)
-        for waiting in (*self._prepared.values(), *self._shadows.values()):  # about to serve, or at work: it stays
+        for waiting in self._prepared.values():  # about to serve: it stays
             yield Held(waiting.name, waiting.version, waiting.size, waiting.used, True)
+        for shadow in self._shadows.values():
+            yield Held(shadow.name, shadow.version, shadow.size, shadow.used, calm_s > 0, shadow=True)
 
     def close(self) -> None:
         """Close every version."""

@@ -1,23 +1,16 @@
 """Wishes: what the commands and the settings ask of each model, and the targets that this comes to."""
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Final
 
 from penstock.consumer.control.stock import Stock
 from penstock.core.deployment_target import SETTINGS, Target, target_of, target_of_settings
 from penstock.core.model import Signature
 from penstock.core.reconciler import Here, standing
 from penstock.schemas.control.specs import Deployment
+from penstock.schemas.control.state import Entry
 from penstock.schemas.errors import PenstockError
-
-_REMEMBERED: Final = 8  # commands about a model on which a worker may fall back when it begins
-_OTHER_SIGNATURE: Final = (
-    "inputs or outputs differ from those of the deployment before it; "
-    "deploy it with --allow-signature-change if that is meant"
-)
 
 _Wish = tuple[int, Deployment | None]  # the command's offset, and what it asks for; None: what the settings say
 
@@ -45,11 +38,11 @@ class Wishes:
     def __iter__(self) -> Iterator[str]:
         return iter(tuple(self._wishes))
 
-    def note(self, model: str, offset: int, deployment: Deployment | None) -> None:
-        """Note an accepted command; None removes the deployment."""
-        wishes = self._wishes.setdefault(model, [(SETTINGS, None)])
-        wishes.append((offset, deployment))
-        del wishes[1:-_REMEMBERED]  # the settings stay
+    def note(self, model: str, entry: Entry) -> None:
+        """Note an accepted command. What came before it is known from the log, so that all workers know the same."""
+        deployment = entry.spec if isinstance(entry.spec, Deployment) else None
+        past = [(each.offset, each.spec) for each in entry.past]
+        self._wishes[model] = [(SETTINGS, None), *past, (entry.offset, deployment)]
 
     def newest(self, model: str) -> int:
         """Return the offset of the newest command about a model."""
@@ -83,7 +76,9 @@ class Wishes:
             between = [each for each in before if serving.offset < each.offset < newest]
             self.targets[model] = at_hand, *between, serving
             return None
-        return partial(self._resolve, model, tuple(self._newer(model, here)), frozenset(here.ready), serving)
+        known: dict[str, Signature | None] = {each.version: None for each in here.failures.values() if each.version}
+        known |= here.ready
+        return partial(self._resolve, model, tuple(self._newer(model, here)), known, serving)
 
     def _newer(self, model: str, here: Here) -> list[_Wish]:
         """Return the wishes that are newer than what serves, the newest first."""
@@ -91,44 +86,42 @@ class Wishes:
         return [each for each in self._wishes[model][::-1] if serving is None or each[0] > serving.offset]
 
     def _resolve(
-        self, model: str, wishes: Sequence[_Wish], ready: frozenset[str], serving: Target | None
+        self, model: str, wishes: Sequence[_Wish], known: dict[str, Signature | None], serving: Target | None
     ) -> Sequence[Target]:
-        targets = [self._target(model, offset, deployment, ready) for offset, deployment in wishes]
+        targets = [self._target(model, offset, deployment, known) for offset, deployment in wishes]
         targets += [serving] if serving is not None else []
         if len(wishes) < 2:  # what fits beside what serves is seen when it is loaded
             return targets
         # Who begins has nothing to compare with: what the others saw when they loaded has to be seen again.
-        signature = self._stock.signature if serving is None else self._written
-        found = standing(targets, _signatures(targets, signature))
-        if found[0] is not targets[0]:  # those who were there have refused it
-            found.insert(0, replace(targets[0], fault=_OTHER_SIGNATURE))
-        return found
+        ask = self._seen if serving is None else self._written
+        for version in {version: None for target in targets for version in target.needed if version not in known}:
+            ask(model, version, known)
+        return standing(targets, known)
 
-    def _target(self, model: str, offset: int, deployment: Deployment | None, ready: frozenset[str]) -> Target:
+    def _target(
+        self, model: str, offset: int, deployment: Deployment | None, known: Mapping[str, Signature | None]
+    ) -> Target:
         if deployment is not None:
             resolve = self._stock.resolve
             return target_of(
-                model, offset, deployment, lambda model, name: name if name in ready else resolve(model, name)
+                model, offset, deployment, lambda model, name: name if known.get(name) else resolve(model, name)
             )
         try:
             return target_of_settings(model, offset, tuple(self._stock.served(model)))
         except PenstockError as error:
             return Target(model, offset, fault=str(error))
 
-    def _written(self, model: str, version: str) -> Signature | None:
-        return self._stock.look_up(model, version)[1]
+    def _seen(self, model: str, version: str, known: dict[str, Signature | None]) -> None:
+        try:
+            known[version] = self._stock.signature(model, version)
+        except PenstockError:  # it will be heard of when it is to be loaded
+            known[version] = None
 
-
-def _signatures(targets: Sequence[Target], ask: Callable[[str, str], Signature | None]) -> dict[str, Signature]:
-    """Return the signatures of the versions that targets need, as far as they can be known."""
-    found: dict[str, Signature] = {}
-    for target in targets:
-        for version in target.needed:
-            with contextlib.suppress(PenstockError):  # it will be heard of when it is to be loaded
-                signature = found.get(version) or ask(target.model, version)
-                if signature is not None:
-                    found[version] = signature
-    return found
+    def _written(self, model: str, version: str, known: dict[str, Signature | None]) -> None:
+        with contextlib.suppress(PenstockError):
+            signature = self._stock.look_up(model, version)[1]
+            if signature is not None:
+                known[version] = signature
 
 
 def _names(deployment: Deployment) -> set[str]:

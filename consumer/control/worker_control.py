@@ -33,7 +33,7 @@ from penstock.core.batch import Batch
 from penstock.core.engine import Inference, InferenceEngine
 from penstock.core.metrics import Metrics
 from penstock.core.model_table import ModelTable
-from penstock.schemas.control.specs import Batching, Deployment, Lane, Throttle
+from penstock.schemas.control.specs import Batching, Lane, Throttle
 from penstock.schemas.control.state import ControlState, Entry
 from penstock.schemas.control.status import Demand
 from penstock.schemas.control.trust import Trust
@@ -85,7 +85,9 @@ class WorkerControl:
         self._gauges = ModelGauges(metrics)
         self._models = ServedModels(self.table, settings.models.max_bytes)
         self._wishes = Wishes(stock, self._names)
-        self._applying = Applying(self._models, stock, self._wishes, self._changed)
+        self._applying = Applying(
+            self._models, stock, self._wishes, self._changed, load_timeout_s=control.load_timeout_s
+        )
         self._follower = Follower(
             options, control.topic_of(group), trust, metrics, on_deployment=self._wish, on_state=self._apply
         )
@@ -170,6 +172,13 @@ class WorkerControl:
         self._models.renew()
         self._apply(self._applied)
 
+    async def detach(self) -> None:
+        """Let go of a pipeline that has stalled; another one is to be attached."""
+        if self._shadowing is not None:
+            await self._shadowing.close()
+            self._shadowing = None
+        self._pipeline = None
+
     def offer(self, batch: Batch[PendingRequest], inference: Inference) -> None:
         """Show shadows a batch that was answered."""
         if self._shadowing is not None:
@@ -198,7 +207,7 @@ class WorkerControl:
         self._stock.close()
 
     def _wish(self, model: str, entry: Entry) -> None:
-        self._wishes.note(model, entry.offset, entry.spec if isinstance(entry.spec, Deployment) else None)
+        self._wishes.note(model, entry)
 
     def _apply(self, state: ControlState) -> None:
         self._applied = state

@@ -80,8 +80,7 @@ class Ledger:
             await everything.close()
         fold = Fold(self._trust)
         if everything.beginning > 0:  # what was before it is known from a snapshot, if at all
-            first = next((state for record in records if (state := self._snapshot_in(record)) is not None), None)
-            fold.restore(first or fold.state)
+            fold.restore(next((state for record in records if (state := self._snapshot_in(record)) is not None), None))
         verdicts = []
         for number, record in enumerate(records):
             verdicts.append(fold.apply(record))
@@ -185,9 +184,8 @@ class Ledger:
 
     async def _read(self) -> ControlState:
         records = await self._log.read_to_end(self._timeout_s)
-        if self._fold.state.epoch < 0 and self._log.snapshot is not None:
-            self._fold.restore(self._log.snapshot)
-            self._snapshot_epoch = self._log.snapshot.epoch
+        if self._fold.restore(self._log.snapshot):
+            self._snapshot_epoch = self._fold.state.epoch
         self._apply(records)
         return self._fold.state
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from penstock.schemas.control.command import Command
-from penstock.schemas.control.resources import PATTERN
+from penstock.schemas.control.resources import PATTERN, Kind
 from penstock.schemas.control.snapshot import Snapshot
 from penstock.schemas.control.specs import SPECS
 from penstock.schemas.control.status import WorkerStatus
@@ -70,7 +70,10 @@ def _definitions(roots: Sequence[type[BaseModel]], place: str) -> dict[str, Sche
         _tie(defined["Command"], [needs_spec, *rules])
     if "SnapshotEntry" in defined:
         there = {"required": ["spec"], "properties": {"spec": {"type": "object"}}}
-        _tie(defined["SnapshotEntry"], [_rule(kind, model, place, there) for kind, model in SPECS.items()])
+        rules = [_rule(kind, model, place, there) for kind, model in SPECS.items()]
+        of_deployments = {"properties": {"resource": {"pattern": f"^{Kind.DEPLOYMENT}/"}}}
+        no_past: Schema = {"properties": {"past": {"maxItems": 0}}}
+        _tie(defined["SnapshotEntry"], [*rules, {"if": of_deployments, "else": no_past}])
     return defined
 
 

@@ -10,11 +10,12 @@ from types import MappingProxyType
 from typing import Final
 
 from penstock.schemas.control.command import Command, decode_command
+from penstock.schemas.control.past import Past, remembered
 from penstock.schemas.control.refusals import CommandRefused, RefusalCode
 from penstock.schemas.control.resources import Kind, Resource
 from penstock.schemas.control.signing import canonical
 from penstock.schemas.control.snapshot import is_snapshot
-from penstock.schemas.control.specs import Key, Spec
+from penstock.schemas.control.specs import Deployment, Key, Spec
 from penstock.schemas.control.state import NOTHING, ControlRecord, ControlState, Entry
 from penstock.schemas.control.trust import Trust, check_signature, signed_by
 from penstock.schemas.errors import without_frames
@@ -50,16 +51,25 @@ class Fold:
 
     def __init__(self, trust: Trust) -> None:
         self._trust = trust
-        self._view: ControlState | None = None
-        self.restore(NOTHING)
+        self._begin(NOTHING)
 
-    def restore(self, snapshot: ControlState) -> None:
-        """Go on from what `read_snapshot` has read; the next record to be applied is that after its epoch."""
+    def restore(self, snapshot: ControlState | None) -> bool:
+        """Go on from what `read_snapshot` has read; the next record to be applied is that after its epoch.
+
+        Returns:
+            Whether there is one, and it knows more than was known.
+        """
+        if snapshot is None or snapshot.epoch <= self._epoch:
+            return False
+        self._begin(snapshot)
+        return True
+
+    def _begin(self, state: ControlState) -> None:
         # Entries in two layers: a view shares the large one and copies the small one, so that it is cheap to make.
-        self._settled = dict(snapshot.entries)
+        self._settled = dict(state.entries)
         self._recent: dict[Resource, Entry] = {}
-        self._epoch = snapshot.epoch
-        self._view = None
+        self._epoch = state.epoch
+        self._view: ControlState | None = None
 
     @property
     def state(self) -> ControlState:
@@ -100,7 +110,15 @@ class Fold:
         before = self._entry(about)
         _check_succession(before, about, command)
         entry = Entry(
-            spec, command.sequence, record.offset, command.id, command.issuer, key_id, command.time, command.reason
+            spec,
+            command.sequence,
+            record.offset,
+            command.id,
+            command.issuer,
+            key_id,
+            command.time,
+            command.reason,
+            past=_past_with(before) if about.kind is Kind.DEPLOYMENT else (),
         )
         self._set(about, entry)
 
@@ -135,6 +153,14 @@ class Fold:
         self._recent[about] = entry
         if len(self._recent) > _RECENT:
             self._settled, self._recent = {**self._settled, **self._recent}, {}
+
+
+def _past_with(before: Entry | None) -> tuple[Past, ...]:
+    """Return the past of what follows a deployment."""
+    if before is None:
+        return ()
+    spec = before.spec if isinstance(before.spec, Deployment) else None
+    return remembered(before.past, Past(before.offset, spec))
 
 
 def _check_succession(before: Entry | None, about: Resource, command: Command) -> None:

@@ -6,16 +6,18 @@ its scopes in the settings too. A snapshot is never applied: whoever has read wh
 digests that workers report tell a forged one.
 """
 
+from itertools import pairwise
 from typing import Annotated, Any, Final, Literal
 
 import orjson
 from pydantic import BaseModel, Field, ValidationError
 
 from penstock.schemas.control.command import Millis, Text, read_spec, refusal
+from penstock.schemas.control.past import MOST_PAST, Past
 from penstock.schemas.control.refusals import CommandRefused, RefusalCode
-from penstock.schemas.control.resources import Resource, parse_resource
+from penstock.schemas.control.resources import Kind, Resource, parse_resource
 from penstock.schemas.control.signing import Signer, message
-from penstock.schemas.control.specs import STRICT
+from penstock.schemas.control.specs import STRICT, Deployment
 from penstock.schemas.control.state import ControlRecord, ControlState, Entry
 from penstock.schemas.control.trust import Trust, check_signature, signed_by
 from penstock.schemas.errors import PenstockError
@@ -29,6 +31,15 @@ _DOMAIN: Final = "penstock-snapshot/1"
 _HEAD: Final = b'{"penstock":"snapshot/1",'
 
 _Offset = Annotated[int, Field(ge=0, le=2**63 - 1)]
+
+
+class SnapshotPast(BaseModel):
+    """A deployment that another one has followed."""
+
+    model_config = STRICT
+
+    offset: _Offset = Field(description="Of the command in the control topic.")
+    spec: Deployment | None = Field(description="What was wanted; null where it was removed.")
 
 
 class SnapshotEntry(BaseModel):
@@ -45,6 +56,9 @@ class SnapshotEntry(BaseModel):
     time: Millis = Field(description="When it was issued, epoch milliseconds.")
     reason: Text = Field(default="", description="Why.")
     spec: dict[str, Any] | None = Field(default=None, description="What is wanted; null where it was removed.")
+    past: tuple[SnapshotPast, ...] = Field(
+        default=(), max_length=MOST_PAST, strict=False, description="Of a deployment: those before it, oldest first."
+    )
 
 
 class Snapshot(BaseModel):
@@ -112,8 +126,9 @@ def read_snapshot(record: ControlRecord, trust: Trust) -> ControlState:
     entries: dict[Resource, Entry] = {}
     for each in snapshot.state:
         about, entry = _entry(each)
-        if about in entries or entry.offset > snapshot.epoch:
-            raise CommandRefused(RefusalCode.BAD_SPEC, f"{about} is there twice, or of an offset after the epoch")
+        offsets = [*(past.offset for past in entry.past), entry.offset, snapshot.epoch + 1]
+        if about in entries or any(one >= next_ for one, next_ in pairwise(offsets)):
+            raise CommandRefused(RefusalCode.BAD_SPEC, f"{about} is there twice, or its offsets are not in order")
         entries[about] = entry
     return ControlState(snapshot.epoch, entries)
 
@@ -149,4 +164,7 @@ def _entry(each: SnapshotEntry) -> tuple[Resource, Entry]:
     except ValueError as error:
         raise CommandRefused(RefusalCode.UNSUPPORTED, str(error)) from None
     spec = None if each.spec is None else read_spec(about, each.spec)
-    return about, Entry(spec, each.sequence, each.offset, each.id, each.issuer, each.key, each.time, each.reason)
+    if each.past and about.kind is not Kind.DEPLOYMENT:
+        raise CommandRefused(RefusalCode.BAD_SPEC, f"{about} has a past, as only deployments have")
+    past = tuple(Past(one.offset, one.spec) for one in each.past)
+    return about, Entry(spec, each.sequence, each.offset, each.id, each.issuer, each.key, each.time, each.reason, past)

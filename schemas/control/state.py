@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import orjson
 
+from penstock.schemas.control.past import Past
 from penstock.schemas.control.resources import Kind, Resource, Scope, parse_scope
 from penstock.schemas.control.specs import Spec
 from penstock.schemas.headers import Header
@@ -42,6 +43,7 @@ class Entry:
         offset: of the command in the control topic.
         id, issuer, time_ms, reason: as the command has them.
         key_id: who signed it; empty where signatures are not looked at.
+        past: of a deployment, what was accepted for the model before, the oldest first; see `past.py`.
     """
 
     spec: Spec | None
@@ -52,10 +54,11 @@ class Entry:
     key_id: str
     time_ms: int
     reason: str
+    past: tuple[Past, ...] = ()
 
     def document(self) -> dict[str, Any]:
         """Return it as JSON. Of the spec there is what the command said, so that no Penstock's defaults get in."""
-        return {
+        said = {
             "sequence": self.sequence,
             "offset": self.offset,
             "id": self.id,
@@ -65,6 +68,7 @@ class Entry:
             "reason": self.reason,
             "spec": None if self.spec is None else self.spec.model_dump(mode="json", exclude_unset=True),
         }
+        return said | {"past": [each.document() for each in self.past]} if self.past else said
 
     @cached_property
     def mark(self) -> bytes:

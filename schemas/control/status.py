@@ -83,7 +83,9 @@ class WorkerStatus(BaseModel):
     model_bytes: int = Field(default=0, ge=0, description="Of all loaded versions.")
     rss_bytes: int = Field(default=0, ge=0, description="Resident memory of the process.")
     partitions: int = Field(default=0, ge=0, description="Assigned and open.")
-    demand: dict[str, Demand] = Field(default={}, description="By the scope of each throttle in force.")
+    demand: dict[str, Demand] = Field(
+        default={}, description="By the scope of each throttle in force; where many are idle, those are left out."
+    )
     lanes: dict[str, str] = Field(default={}, description="Request topics that are not running, and what they are.")
 
     def encode(self) -> bytes:

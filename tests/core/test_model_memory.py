@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.core.model_memory import Held, make_room
+from penstock.core.model_memory import Held, NoRoomNow, make_room
 from penstock.schemas.errors import ModelError
 
 
@@ -32,6 +32,21 @@ def test_what_runs_stays_and_the_newcomer_waits() -> None:
     assert leaving(10, there, 20) == ["2"]
     with pytest.raises(ModelError, match="m@new has 15 bytes and does not fit beside the versions that run"):
         leaving(15, there, 20)
+
+
+def test_a_shadow_leaves_before_what_answers_unless_it_has_to_stay() -> None:
+    there = [held("1", 1.0), Held("m", "2", 10, 2.0, False, shadow=True)]
+    assert [(each.version, each.shadow) for each in make_room("m@new", 10, there, 20)] == [("2", True)]
+    staying = [there[0], Held("m", "2", 10, 2.0, True, shadow=True)]
+    assert leaving(10, staying, 20) == ["1"]
+
+
+def test_it_is_known_whether_room_may_come() -> None:
+    with pytest.raises(NoRoomNow):
+        leaving(15, [held("1", 1.0, runs=True)], 20)
+    with pytest.raises(ModelError) as error:
+        leaving(15, [], 10)
+    assert not isinstance(error.value, NoRoomNow)
 
 
 def test_one_that_is_larger_than_the_cap_never_fits() -> None:

@@ -133,3 +133,17 @@ def test_requests_of_a_version_that_has_left_memory_wait_and_somebody_is_told() 
     assert wanted == [("a", "1")] * 3
     models.replace(model("a", "1"))
     assert models.is_ready("a", None)
+
+
+def test_requests_of_a_version_that_cannot_come_back_do_not_wait_until_it_is_tried_again() -> None:
+    models, wanted = ModelTable(), list[str]()
+    models.on_wanted = lambda _, version: wanted.append(version)
+    models.add(model("a", "1"))
+    place = EvictedModel("a", "1", SIGNATURE).put_off("the disk is gone")
+    models.replace(place)
+    assert (models.is_ready("a", None), wanted) == (True, [])
+    with pytest.raises(RequestError, match=r"a@1 has left memory and cannot be loaded now$") as caught:
+        models.resolve("a").run({})
+    assert caught.value.code is ErrorCode.MODEL_FAILED
+    models.replace(place.awaited())
+    assert (models.is_ready("a", None), wanted) == (False, ["1"])

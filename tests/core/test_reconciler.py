@@ -110,6 +110,15 @@ def test_another_signature_fails_for_good_unless_it_may_change() -> None:
     assert settle([target(2, "2", may_change=True)], here, wide=["2"]) == ["load 2", "serve 2", "retire 1"]
 
 
+def test_what_does_not_fit_waits_for_the_deployment_before_it_that_may_change_the_signature() -> None:
+    wanted = [target(2, "3"), target(1, "2", may_change=True)]
+    done = ["load 3", "load 2", "serve 1", "serve 2", "retire 1", "retire 2"]
+    assert settle(wanted, serving("1"), wide=["2", "3"]) == done
+    here = serving("1")
+    assert settle(wanted, here, wide=["2", "3"], broken=["2"])[:3] == ["load 3", "break 2", "fail 2"]
+    assert here.serving == target(0, "1")
+
+
 def test_versions_that_differ_from_one_another_fail_also_where_nothing_serves() -> None:
     assert settle([target(1, "1", "2")], Here(), wide=["2"])[-3:] == ["fail 1", "retire 1", "retire 2"]
 
@@ -175,10 +184,26 @@ def test_it_is_settled_when_the_newest_target_is_in_force_or_has_failed() -> Non
 def test_a_late_worker_passes_over_what_the_others_have_refused() -> None:
     signatures = {"1": signature(), "2": signature(2), "3": signature(), "4": signature(2)}
     history = [target(4, "4"), target(3, "3"), target(2, "2"), target(1, "1")]
-    assert [each.offset for each in standing(history, signatures)] == [3, 1]
+    newest, *others = standing(history, signatures)
+    assert "version 4 differ from those of 3" in newest.fault
+    assert [each.offset for each in others] == [3, 1]
     meant = [target(2, "2", may_change=True), target(1, "1")]
     assert [each.offset for each in standing(meant, signatures)] == [2, 1]
     assert [each.offset for each in standing(history, {})] == [4, 3, 2, 1]
+
+
+def test_what_could_not_be_loaded_is_compared_with_by_nobody() -> None:
+    signatures = {"1": signature(), "2": None, "3": signature(2)}
+    broken = [target(3, "3"), target(2, "2", may_change=True), target(1, "1")]
+    assert "version 3 differ from those of 1" in standing(broken, signatures)[0].fault
+    gone = [target(3, "3"), Target("m", 2, signature_may_change=True, fault="no version 2"), target(1, "1")]
+    assert standing(gone, signatures)[0].fault == ""
+
+
+def test_versions_that_differ_from_one_another_are_compared_with_by_nobody() -> None:
+    signatures = {"1": signature(), "2": signature(2)}
+    newest, *others = standing([target(2, "1"), target(1, "2", "1")], signatures)
+    assert (newest.fault, others) == ("", [])
 
 
 def test_two_names_of_one_version_add_their_weights_up() -> None:

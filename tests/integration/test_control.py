@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from penstock.producer.control.control import Control
 from penstock.schemas.control.snapshot import SNAPSHOT_KEY, encode_snapshot
 from penstock.schemas.control.specs import Batching
 from penstock.transport.control.appending import append
@@ -103,6 +104,26 @@ async def test_a_newer_command_does_not_wait_for_an_older_load(lane: Lane, repos
     assert requests.versions == ["1", "2"]
 
 
+async def test_a_load_that_hangs_is_failed_at_its_deadline_and_does_not_hold_up_other_models(
+    lane: Lane, repository: Path
+) -> None:
+    gate = repository / "gate"
+    add(repository, "15", load=f"while not __import__('os').path.exists({str(gate)!r}): time.sleep(0.02)")
+    for version in ("1", "2"):
+        add(repository, version, model="other")
+    async with worker(lane, repository, control__load_timeout_s=1.0) as inside, commands(lane) as control:
+        hanging = await control.deploy("adder", "15")
+        (ack,) = await control.wait(hanging, timeout_s=20)
+        assert (ack.kind, "loading adder@15 took longer than 1 s" in ack.reason) == ("failed", True), ack
+        (ack,) = await control.wait(await control.deploy("other", "2"), timeout_s=20)
+        assert ack.kind == "applied"
+        gate.touch()
+        await until(lambda: metric(inside, "penstock_control_failed") == 0)
+        (status,) = await settled(control, at=hanging.offset)
+    serving = [(each.model, each.version) for each in status.versions if each.state == "serving"]
+    assert serving == [("adder", "15"), ("other", "2")]
+
+
 async def test_what_is_loaded_is_switched_to_while_something_else_loads(lane: Lane, repository: Path) -> None:
     gate = repository / "gate"
     add(repository, "15", load=f"while not __import__('os').path.exists({str(gate)!r}): time.sleep(0.02)")
@@ -155,21 +176,40 @@ async def test_who_comes_late_refuses_other_inputs_as_those_did_who_were_there(l
     assert all("differ from those of" in status.failed[0].reason for status in statuses)
 
 
-async def test_who_begins_at_a_snapshot_serves_the_same(lane: Lane, repository: Path) -> None:
+async def write_snapshot(lane: Lane, control: Control) -> None:
     options = {"bootstrap_servers": lane.bootstrap}
+    cluster = await cluster_id(options, 10.0)
+    value, headers = encode_snapshot(
+        await control.state(), None, cluster=cluster, group=lane.group, id_="snapshot-1", time_ms=0
+    )
+    await append(options, f"{lane.group}-control", key=SNAPSHOT_KEY, value=value, headers=headers, timeout_s=10.0)
+
+
+async def test_who_begins_at_a_snapshot_serves_the_same(lane: Lane, repository: Path) -> None:
     async with worker(lane, repository), commands(lane) as control:
         await control.deploy("adder", "2")
-        cluster = await cluster_id(options, 10.0)
-        value, headers = encode_snapshot(
-            await control.state(), None, cluster=cluster, group=lane.group, id_="snapshot-1", time_ms=0
-        )
-        await append(options, f"{lane.group}-control", key=SNAPSHOT_KEY, value=value, headers=headers, timeout_s=10.0)
+        await write_snapshot(lane, control)
         issued = await control.deploy("adder", BROKEN)
         async with worker(lane, repository) as late:
             statuses = await settled(control, at=issued.offset, workers=2)
             assert metric(late, "penstock_control_commands_total") == 1
     assert len({each.digest for each in statuses}) == 1
     assert [[each.version for each in status.versions] for status in statuses] == [["2"], ["2"]]
+
+
+async def test_who_begins_at_a_snapshot_knows_what_came_before_the_newest_deployment(
+    lane: Lane, repository: Path
+) -> None:
+    async with worker(lane, repository), commands(lane) as control:
+        await control.deploy("adder", {WIDE: 1}, signature_may_change=True)
+        await control.deploy("adder", {WIDE: 2})  # it fits what serves, and not what the settings say
+        failing = await control.deploy("adder", BROKEN)
+        await settled(control, at=failing.offset)
+        await write_snapshot(lane, control)
+        async with worker(lane, repository):
+            statuses = await settled(control, at=failing.offset, workers=2)
+    assert [[each.version for each in status.versions] for status in statuses] == [[WIDE], [WIDE]]
+    assert [[each.offset for each in status.failed] for status in statuses] == [[2], [2]]
 
 
 async def test_versions_leave_memory_and_come_back_when_they_are_asked_for(lane: Lane, tmp_path: Path) -> None:

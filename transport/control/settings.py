@@ -39,6 +39,13 @@ class ControlSettings(BaseModel):
     start_timeout_s: float = Field(
         default=30.0, ge=1.0, le=3600.0, description="Seconds to read the control topic before the worker gives up."
     )
+    load_timeout_s: float = Field(
+        default=300.0,
+        ge=1.0,
+        le=86_400.0,
+        description="Seconds in which a commanded version must be loaded and tested; then it is failed, and the next "
+        "one's turn comes. Nothing can end what hangs; where 8 do, none is begun until the worker is restarted.",
+    )
     report_interval_s: float = Field(
         default=1.0, ge=0.1, le=60.0, description="Seconds between a worker's reports on the status topic."
     )

@@ -47,6 +47,12 @@ SNAPSHOT = {
     "time": 3,
     "state": [
         *({"resource": resource, **ENTRY, "spec": spec} for resource, spec in SPECS.items()),
+        {
+            "resource": "deployment/wine",
+            **ENTRY,
+            "spec": None,
+            "past": [{"offset": 0, "spec": None}, {"offset": 1, "spec": SPECS["deployment/iris"]}],
+        },
         {"resource": "lane/gone", **ENTRY, "key": "", "spec": None},
     ],
 }
@@ -175,6 +181,13 @@ def test_a_command_is_taken_by_both_or_by_neither(written):
 @settings(max_examples=60, deadline=None)
 def test_a_snapshot_is_taken_by_both_or_by_neither(written):
     assert says("snapshot", written) == takes("snapshot", written)
+
+
+@pytest.mark.parametrize("past", [{"offset": 1, "spec": IRIS}, {"offset": 1, "spec": None}])
+def test_only_a_deployment_has_a_past(past):
+    for resource, right in (("lane/gone", False), ("deployment/wine", True)):
+        written = {**SNAPSHOT, "state": [{"resource": resource, **ENTRY, "spec": None, "past": [past]}]}
+        assert (says("snapshot", written), takes("snapshot", written)) == (right, right)
 
 
 @given(changed(STATUS))

@@ -6,11 +6,12 @@ from typing import Any
 import orjson
 import pytest
 
-from penstock.schemas.control.fold import ControlRecord
+from penstock.schemas.control.fold import ControlRecord, Fold
 from penstock.schemas.control.refusals import CommandRefused, RefusalCode
 from penstock.schemas.control.resources import Kind, Resource
 from penstock.schemas.control.signing import Signer, message
 from penstock.schemas.control.snapshot import MAX_SNAPSHOT_BYTES, encode_snapshot, read_snapshot
+from penstock.schemas.control.specs import Deployment
 from penstock.schemas.control.state import NOTHING
 from penstock.schemas.errors import PenstockError
 from tests.schemas.control.writing import CLUSTER, GROUP, IRIS, ROOT, Log, read, spec_of_key, trust
@@ -50,6 +51,18 @@ def test_a_snapshot_holds_all_that_is_known(log):
     assert (restored.epoch, restored.digest()) == (state.epoch, state.digest()) == (7, restored.digest())
     assert dict(restored.entries) == dict(state.entries)
     assert restored.entries[Resource(Kind.KEY, "anna")].spec is None
+
+
+def test_a_snapshot_tells_what_a_model_was_to_do_before(log):
+    entry = read_snapshot(log.snapshot(), log.trust).entries[Resource(Kind.DEPLOYMENT, "wine")]
+    assert [(each.offset, each.spec) for each in entry.past] == [(1, Deployment.model_validate(IRIS))]
+
+
+def test_a_snapshot_of_an_older_penstock_is_read_and_its_digest_says_that_something_is_missing(log):
+    older = resigned(log.snapshot(), lambda it: [each.pop("past", None) for each in it["state"]])
+    restored = read_snapshot(older, log.trust)
+    assert restored.deployments().keys() == log.state.deployments().keys()
+    assert restored.digest() != log.state.digest()
 
 
 def test_a_snapshot_says_of_a_spec_what_the_command_said(log):
@@ -131,6 +144,10 @@ def resigned(record, change):
         (lambda it: it["state"][0].update(spec={"versions": []}), RefusalCode.BAD_SPEC),
         (lambda it: it["state"][0].update(offset=8), RefusalCode.BAD_SPEC),
         (lambda it: it["state"].append(it["state"][0]), RefusalCode.BAD_SPEC),
+        (lambda it: it["state"][1]["past"].append(it["state"][1]["past"][0]), RefusalCode.BAD_SPEC),
+        (lambda it: it["state"][1]["past"][0].update(offset=5), RefusalCode.BAD_SPEC),
+        (lambda it: it["state"][1]["past"][0]["spec"].update(colour=1), RefusalCode.UNSUPPORTED),
+        (lambda it: it["state"][2].update(past=[{"offset": 0, "spec": None}]), RefusalCode.BAD_SPEC),
         (lambda it: it.update(penstock="snapshot/2"), RefusalCode.NO_COMMAND),
     ],
 )
@@ -173,3 +190,12 @@ def test_a_snapshot_may_be_larger_than_a_command_but_fits_a_record():
 def test_before_anything_was_read_there_is_no_snapshot():
     with pytest.raises(PenstockError, match="nothing has been read"):
         encode_snapshot(NOTHING, None, cluster=CLUSTER, group=GROUP, id_="snapshot-1", time_ms=0)
+
+
+def test_a_snapshot_of_less_than_is_known_is_not_gone_back_to(log):
+    earlier = read_snapshot(log.snapshot(), log.trust)
+    log.issue("deployment/late", IRIS, 1)
+    known = log.state
+    assert [log.fold.restore(each) for each in (earlier, known, None)] == [False] * 3
+    assert log.state.digest() == known.digest()
+    assert Fold(log.trust).restore(earlier)
