@@ -2,8 +2,6 @@
 
 from typing import Final
 
-from penstock.core.distribution import install_command
-
 _EXTRA_OF: Final = {
     "cryptography": "control",
     "onnxruntime": "worker",
@@ -21,6 +19,8 @@ _EXTRA_OF: Final = {
 
 def explain_missing(error: ImportError, command: str) -> str | None:
     """Say which extra to install; None when the import failed for another reason."""
+    from penstock.core.distribution import install_command
+
     module = (error.name or "").partition(".")[0]
     extra = _EXTRA_OF.get(module)
     if extra is None:

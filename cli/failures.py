@@ -8,12 +8,12 @@ from typing import Any, Final
 
 import typer
 
-from penstock.broker.errors import BrokerError
 from penstock.cli.extras import explain_missing
 from penstock.schemas.errors import ConfigurationError, ModelError, PenstockError
 
 FAILED: Final = 1
 WRONG: Final = 2
+STOPPED: Final = 130  # 128 and the number of SIGINT, as shells have it
 _MOST_FAULTS: Final = 12  # settings can have more faults than a person reads at once
 
 # The base of what typer raises for wrong usage. It has no public name.
@@ -49,9 +49,15 @@ def explain(error: BaseException, command: str) -> Failure | None:
         message = explain_missing(error, command) or ""
     elif isinstance(error, OSError):  # what knows its file is told where it happens: this is the output mostly
         message = f"{error.filename or 'the output'} cannot be used: {error.strerror or error}"
-    elif not isinstance(error, PenstockError | BrokerError):
+    elif not isinstance(error, PenstockError) and not _of_the_broker(error):
         message = ""
     return Failure(message, status) if message else None
+
+
+def _of_the_broker(error: BaseException) -> bool:
+    from penstock.broker.errors import BrokerError
+
+    return isinstance(error, BrokerError)
 
 
 def _usage(error: Any) -> str:

@@ -8,11 +8,11 @@ import sys
 from collections.abc import MutableMapping
 from typing import Any
 
-import structlog
-
 
 def configure() -> None:
     """Send our warnings to standard error, and silence the Kafka client, whose failures come back as errors."""
+    import structlog
+
     structlog.configure(
         processors=[_line],
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),

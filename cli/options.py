@@ -2,17 +2,17 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 import typer
 
-from penstock.consumer.settings import ServiceSettings, ToolSettings
-from penstock.core.configuration import Settings, load
-from penstock.core.setting_sources import CONFIG_VARIABLE
+if TYPE_CHECKING:
+    from penstock.consumer.settings import ServiceSettings, ToolSettings
+    from penstock.core.configuration import Settings
 
 CONFIG_FILE: Final = Path("penstock.toml")
 
-SettingsT = TypeVar("SettingsT", bound=Settings)
+SettingsT = TypeVar("SettingsT", bound="Settings")
 
 Config = Annotated[
     Path | None,
@@ -35,6 +35,8 @@ def config_file(given: Path | None) -> Path | None:
 
     None leaves it to `PENSTOCK_CONFIG`, which wins over the file that merely lies there, or means that there is none.
     """
+    from penstock.core.setting_sources import CONFIG_VARIABLE
+
     if given is None and CONFIG_VARIABLE not in os.environ and CONFIG_FILE.is_file():
         return CONFIG_FILE
     return given
@@ -42,7 +44,7 @@ def config_file(given: Path | None) -> Path | None:
 
 def tool_settings(
     config: Path | None, bootstrap_servers: str | None, overrides: list[str] | None, **more: object
-) -> ToolSettings:
+) -> "ToolSettings":
     """Build the settings of a command that works beside the worker. Nothing is required.
 
     Args:
@@ -54,13 +56,17 @@ def tool_settings(
     Raises:
         ConfigurationError: one line for each fault.
     """
+    from penstock.consumer.settings import ToolSettings
+
     return partial_settings(ToolSettings, config, bootstrap_servers, overrides, **more)
 
 
 def service_settings(
     config: Path | None, bootstrap_servers: str | None, overrides: list[str] | None, **more: object
-) -> ServiceSettings:
+) -> "ServiceSettings":
     """Build the settings of a whole service; for arguments and errors see `tool_settings`."""
+    from penstock.consumer.settings import ServiceSettings
+
     return partial_settings(ServiceSettings, config, bootstrap_servers, overrides, **more)
 
 
@@ -72,6 +78,9 @@ def partial_settings(
     **more: object,
 ) -> SettingsT:
     """Build a part of a service's settings, a root class of its own; for the rest see `tool_settings`."""
+    from penstock.consumer.settings import ServiceSettings
+    from penstock.core.configuration import load
+
     options = given_settings(bootstrap_servers, overrides, **more)
     return load(settings_class, file=config_file(config), overrides=options, among=ServiceSettings)
 

@@ -3,15 +3,14 @@
 import asyncio
 import signal
 from collections.abc import Callable, Coroutine
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import typer
 
+from penstock.cli.failures import STOPPED
 from penstock.cli.terminal import say
 
 T = TypeVar("T")
-
-STOPPED: Final = 130  # 128 and the number of SIGINT, as shells have it
 
 
 def run(work: Coroutine[Any, Any, T], loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None) -> T:

@@ -8,23 +8,26 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import orjson
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
 
 _DRAWN: Final = "✓█▏²"
 
 
-def out() -> Console:
+def out() -> "Console":
     """Return the console of standard output, as it is now: a test may have replaced it."""
+    from rich.console import Console
+
     return Console(file=sys.stdout, highlight=False, soft_wrap=False)
 
 
-def err() -> Console:
+def err() -> "Console":
     """Return the console of standard error."""
+    from rich.console import Console
+
     return Console(file=sys.stderr, highlight=False, soft_wrap=False)
 
 
@@ -57,12 +60,14 @@ def say(text: str) -> None:
 
 def print_json(value: Any) -> None:
     """Print one JSON document, indented; numpy's arrays and numbers are taken as they are."""
+    import orjson
+
     options = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
     sys.stdout.write(orjson.dumps(value, default=str, option=options).decode())
     sys.stdout.flush()
 
 
-def table_of(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> Table:
+def table_of(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> "Table":
     """Return a table without lines, which reads well and can be cut and pasted.
 
     Args:
@@ -70,6 +75,8 @@ def table_of(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right:
         rows: a cell for each column; neither markup nor orders to the terminal are followed.
         right: headings of the columns that are aligned to the right, as numbers are.
     """
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in columns:
         # Names and numbers are never cut: a row that is too wide is folded.
@@ -102,6 +109,8 @@ def progress(what: str, total: float | None = None) -> Iterator[Callable[[float]
     Yields:
         Called with how much more has been done.
     """
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
     columns = [SpinnerColumn(), TextColumn("{task.description}", markup=False)]
     columns += [BarColumn(), MofNCompleteColumn()] if total is not None else []
     console = err()

@@ -6,8 +6,8 @@ from types import TracebackType
 from typing import Any, Literal, Self, overload
 
 from numpy.typing import ArrayLike
-from pydantic import ValidationError
 
+from penstock.producer.connection import plain_connection
 from penstock.producer.exchange import Exchange
 from penstock.producer.many import Inputs, gather
 from penstock.producer.prediction import Prediction
@@ -218,18 +218,3 @@ class Client:
             if isinstance(answer, PenstockError) and not return_errors:
                 raise answer
             yield answer
-
-
-def plain_connection(bootstrap_servers: str | None) -> KafkaSettings:
-    """Return the connection to some brokers, given as "host:port,host:port", without security.
-
-    Raises:
-        ConfigurationError: they are none.
-    """
-    if bootstrap_servers is None:
-        return KafkaSettings()
-    servers = tuple(server.strip() for server in bootstrap_servers.split(","))
-    try:
-        return KafkaSettings(bootstrap_servers=servers)
-    except ValidationError as error:
-        raise ConfigurationError(f"bootstrap_servers {bootstrap_servers!r}: {error.errors()[0]['msg']}") from None

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from penstock.cli.options import tool_settings
-from penstock.cli.remedies import Own
-from penstock.consumer.settings import ToolSettings
 from penstock.schemas.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from penstock.cli.remedies import Own
+    from penstock.consumer.settings import ToolSettings
     from penstock.producer.control.control import Control
 
 _STEP_S: Final = 30.0
@@ -25,9 +25,9 @@ class Session:
         own: the options that its commands share.
     """
 
-    settings: ToolSettings
+    settings: "ToolSettings"
     group: str
-    own: Own
+    own: "Own"
 
     @property
     def topic(self) -> str:
@@ -65,6 +65,8 @@ def session(config: Path | None, bootstrap_servers: str | None, overrides: list[
     Raises:
         ConfigurationError: a fault, or control is not enabled.
     """
+    from penstock.cli.remedies import Own
+
     settings = tool_settings(config, bootstrap_servers, overrides)
     group = settings.worker.group_id
     if group is None:

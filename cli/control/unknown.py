@@ -4,13 +4,13 @@ from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from penstock.schemas.control.resources import Kind, parse_scope
-from penstock.schemas.control.status import WorkerStatus
 
 if TYPE_CHECKING:
     from penstock.producer.control.results import Change
+    from penstock.schemas.control.status import WorkerStatus
 
 
-def unknown(change: "Change", statuses: Collection[WorkerStatus], request_topics: Collection[str]) -> Iterator[str]:
+def unknown(change: "Change", statuses: Collection["WorkerStatus"], request_topics: Collection[str]) -> Iterator[str]:
     """Yield a warning where a change is about a model that no worker has, or a topic that is none of the service's.
 
     Args:

@@ -10,7 +10,7 @@ from typing import Literal, Self
 
 from pydantic import ValidationError
 
-from penstock.producer.client import plain_connection
+from penstock.producer.connection import plain_connection
 from penstock.producer.control.drafts import Author
 from penstock.producer.control.ledger import Ledger
 from penstock.producer.control.orders import Orders

@@ -86,9 +86,14 @@ def started_with(process: Path) -> list[bytes]:
         return []
 
 
+def on(trained: Path) -> tuple[str, ...]:
+    """`penstock`, whose demo does not train."""
+    return sys.executable, "-c", ON_TRAINED, str(trained)
+
+
 def demo_on(trained: Path, temporary: Path, *arguments: str) -> Ran:
     ran = subprocess.run(
-        [sys.executable, "-c", ON_TRAINED, str(trained), "demo", *arguments],
+        [*on(trained), "demo", *arguments],
         env=environment({"TMPDIR": temporary}),
         capture_output=True,
         text=True,
@@ -149,22 +154,34 @@ async def test_training_that_fails_says_why_in_a_line(tmp_path):
         await train(tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("seen", "requests"),
-    [("Three models", 100_000), ("Models", 100_000), ("Held-out rows", 100_000), ("Calm", 100)],
-    ids=["Kafka starts and models are trained", "workers start", "under load", "commands are given"],
-)
-def test_interrupt_stops_everything_while(seen, requests, tmp_path, left):
-    ran = interrupt_when("demo", "--requests", requests, seen=seen, variables={"TMPDIR": tmp_path})
+def test_interrupt_stops_everything_while_kafka_starts_and_models_are_trained(tmp_path, left):
+    ran = interrupt_when("demo", seen="Three models", variables={"TMPDIR": tmp_path})
 
     assert (ran.status, ran.err) == (130, "Stopped.\n")
     assert "Every answer" not in ran.out
     assert left() == []
 
 
-async def test_nothing_outlives_a_demo_that_is_killed(tmp_path, left):
+@pytest.mark.parametrize(
+    ("seen", "requests"),
+    [("Models", 100_000), ("Held-out rows", 100_000), ("Calm", 100)],
+    ids=["workers start", "under load", "commands are given"],
+)
+def test_interrupt_stops_everything_while(seen, requests, trained, tmp_path, left):
+    ran = interrupt_when("demo", "--requests", requests, seen=seen, variables={"TMPDIR": tmp_path}, command=on(trained))
+
+    assert (ran.status, ran.err) == (130, "Stopped.\n")
+    assert "Every answer" not in ran.out
+    assert left() == []
+
+
+async def test_nothing_outlives_a_demo_that_is_killed(trained, tmp_path, left):
     ran = interrupt_when(
-        "demo", "--requests", 100_000, seen="Held-out rows", variables={"TMPDIR": tmp_path}, number=signal.SIGKILL
+        *("demo", "--requests", 100_000),
+        seen="Held-out rows",
+        variables={"TMPDIR": tmp_path},
+        number=signal.SIGKILL,
+        command=on(trained),
     )
 
     assert ran.status == -signal.SIGKILL
@@ -173,7 +190,7 @@ async def test_nothing_outlives_a_demo_that_is_killed(tmp_path, left):
 
 def test_kept_service_answers_the_commands_that_are_printed(trained, tmp_path, left):
     with subprocess.Popen(
-        [sys.executable, "-c", ON_TRAINED, str(trained), "demo", "--keep", "--requests", "100"],
+        [*on(trained), "demo", "--keep", "--requests", "100"],
         env=environment({"TMPDIR": tmp_path}), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         start_new_session=True,
     ) as demo:  # fmt: skip

@@ -5,11 +5,13 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from penstock.cli.failures import explain
 from penstock.cli.main import app
@@ -29,10 +31,17 @@ ALL = dict(commands(typer.main.get_command(app)))
 LEAVES = {path: command for path, command in ALL.items() if not getattr(command, "commands", {})}
 
 
+@cache
 def help_of(*path: str) -> str:
-    ran = penstock(*path, "--help")
-    assert (ran.status, ran.err) == (0, "")
-    return ran.out
+    ran = CliRunner().invoke(app, [*path, "--help"], prog_name="penstock", terminal_width=78)  # of 80 columns
+    assert (ran.exit_code, ran.stderr) == (0, "")
+    return ran.stdout
+
+
+@pytest.mark.parametrize("words", ["", "model", "deploy"])
+def test_a_process_prints_the_help_that_is_looked_at_here(words):
+    ran = penstock(*words.split(), "--help")
+    assert (ran.status, ran.out, ran.err) == (0, help_of(*words.split()), "")
 
 
 def test_every_command_stands_under_one_heading_of_the_help_and_none_is_cut():

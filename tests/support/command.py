@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,10 +60,11 @@ def interrupt_when(
     folder: Path | None = None,
     number: signal.Signals = signal.SIGINT,
     within_s: float = 60.0,
+    command: Sequence[str] = COMMAND,
 ) -> Ran:
     """Run a command, send it a signal once it has printed `seen`, and wait for its end."""
     with subprocess.Popen(
-        [*COMMAND, *map(str, arguments)],
+        [*command, *map(str, arguments)],
         env={**environment(variables), "PYTHONUNBUFFERED": "1"},
         cwd=folder or "/",
         stdin=subprocess.DEVNULL,

@@ -34,9 +34,14 @@ class Service:
 @pytest.fixture
 async def service(lane: Lane, tmp_path: Path) -> Service:
     """A service whose topics are there, without workers."""
-    trusted = tmp_path / "trusted.toml"
+    return await new_service(lane, tmp_path)
+
+
+async def new_service(lane: Lane, folder: Path) -> Service:
+    """Make the control topics and the keys."""
+    trusted = folder / "trusted.toml"
     for name, scope in (("anna", "*"), ("ben", "lane/*")):
-        add_to_trusted(trusted, name, made(name, [scope], tmp_path / f"{name}.key", trusted))
+        add_to_trusted(trusted, name, made(name, [scope], folder / f"{name}.key", trusted))
     await ensure_control_topics({"bootstrap_servers": lane.bootstrap}, f"{lane.group}-control", f"{lane.group}-status")
     variables = {
         "PENSTOCK_KAFKA__BOOTSTRAP_SERVERS": lane.bootstrap,
@@ -45,6 +50,6 @@ async def service(lane: Lane, tmp_path: Path) -> Service:
         "PENSTOCK_WORKER__GROUP_ID": lane.group,
         "PENSTOCK_CONTROL__ENABLED": "true",
         "PENSTOCK_CONTROL__TRUSTED_KEYS": str(trusted),
-        "PENSTOCK_CONTROL__KEY": str(tmp_path / "anna.key"),
+        "PENSTOCK_CONTROL__KEY": str(folder / "anna.key"),
     }
-    return Service(lane, tmp_path, variables)
+    return Service(lane, folder, variables)

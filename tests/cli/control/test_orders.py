@@ -2,31 +2,39 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
-from tests.cli.control.conftest import Service
-from tests.support.worker_process import WorkerProcess
+from tests.cli.control.conftest import Service, new_service
+from tests.support.lane import new_lane
+from tests.support.worker_process import WorkerProcess, variables
 
 OF_THE_WORKER = ("control__enabled", "control__trusted_keys")
 
 
-@pytest.fixture
-async def worker(service: Service, worker_process: Callable[..., WorkerProcess]) -> WorkerProcess:
-    """A worker that follows, and serves scaler@2 and @1, and others."""
+@pytest.fixture(scope="module")
+async def served(bootstrap: str, models: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Service]:
+    """A service with a worker that follows, and serves scaler@2 and @1, and others."""
+    folder = tmp_path_factory.mktemp("served")
+    service = await new_service(await new_lane(bootstrap, "orders"), folder)
     settings = {name: service.variables[f"PENSTOCK_{name.upper()}"] for name in OF_THE_WORKER}
-    process = worker_process(**settings)
-    await process.start()
-    return await process.ready()
+    async with WorkerProcess(folder / "worker.log", variables(service.lane, models, **settings)) as process:
+        await process.ready()
+        yield service
 
 
-async def test_deployment_goes_from_canary_to_all_and_back(service: Service, worker: WorkerProcess) -> None:
+async def test_deployment_goes_from_canary_to_all_and_back(served: Service) -> None:
+    service = served
+
     def operate() -> None:
-        assert service("deploy", "scaler@1").status == 0
+        first = service("deploy", "scaler@1")
+        assert first.status == 0
+        offset = int(first.out.partition(" at offset ")[2].partition(":")[0])
         canary = service("deploy", "scaler@2", "--canary", 25, "--reason", "a try")
         assert canary.out.splitlines()[0] == (
-            "deployment/scaler at offset 1: scaler@1 75 %, scaler@2 25 % (before: scaler@1)"
+            f"deployment/scaler at offset {offset + 1}: scaler@1 75 %, scaler@2 25 % (before: scaler@1)"
         )
         assert canary.out.splitlines()[1].endswith("  applied")
         assert canary.out.splitlines()[2] == "The worker did it."
@@ -47,7 +55,9 @@ async def test_deployment_goes_from_canary_to_all_and_back(service: Service, wor
     await asyncio.to_thread(operate)
 
 
-async def test_worker_that_cannot_follow_is_named_with_its_reason(service: Service, worker: WorkerProcess) -> None:
+async def test_worker_that_cannot_follow_is_named_with_its_reason(served: Service) -> None:
+    service = served
+
     def operate() -> None:
         ran = service("deploy", "scaler@9")
         assert ran.status == 1
@@ -61,16 +71,6 @@ async def test_worker_that_cannot_follow_is_named_with_its_reason(service: Servi
         assert service("status").status == 1
 
     await asyncio.to_thread(operate)
-
-
-async def test_worker_that_says_nothing_is_named_after_the_time_is_over(
-    service: Service, worker_process: Callable[..., WorkerProcess]
-) -> None:
-    await (await _started(worker_process())).ready()
-    ran = await asyncio.to_thread(service, "throttle", "global", 100, "--timeout", 1)
-    assert ran.status == 1
-    assert ran.out.splitlines()[1].endswith("  silent")
-    assert "had said nothing. The command stands" in ran.lines[0]
 
 
 async def test_order_to_a_service_without_workers_stands(service: Service) -> None:
@@ -99,11 +99,6 @@ async def test_lane_keeps_its_state_when_it_is_weighed_and_its_weight_when_it_is
         assert service("control", "diff", 0, 1).out.splitlines()[-2:] == ["  - weight  1", "  + weight  7"]
 
     await asyncio.to_thread(operate)
-
-
-async def _started(process: WorkerProcess) -> WorkerProcess:
-    await process.start()
-    return process
 
 
 async def test_snapshot_is_written_when_it_is_asked_for(service: Service) -> None:

@@ -1,4 +1,4 @@
-"""Ctrl-C while the workers are waited for."""
+"""The end of waiting for workers that say nothing: Ctrl-C, or the time is over."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from tests.support.command import interrupt_when
 from tests.support.worker_process import WorkerProcess
 
 
-async def test_order_that_is_not_waited_for_any_longer_stands(
+async def test_order_that_is_not_waited_for_any_longer_stands_and_who_said_nothing_is_named(
     service: Service, worker_process: Callable[..., WorkerProcess]
 ) -> None:
     silent = worker_process()
@@ -23,5 +23,10 @@ async def test_order_that_is_not_waited_for_any_longer_stands(
             "The command stands, whoever has done it so far. See: penstock status",
             "Stopped.",
         ]
+
+        late = service(*order, "--timeout", 1)
+        assert late.status == 1
+        assert late.out.splitlines()[1].endswith("  silent")
+        assert "had said nothing. The command stands" in late.lines[0]
 
     await asyncio.to_thread(operate)
