@@ -55,7 +55,7 @@ class EmbeddedKafka:
 
         Args:
             nodes: how many, each a process that is broker and controller in one; three tolerate the loss of one.
-            version: Kafka's, from 4.0.0.
+            version: Kafka's, from 3.9.0.
             port: of the first node's clients, the others count up from it; by default free ports are found.
             data_dir: kept over runs; by default a temporary folder, removed at the end.
             cluster_id: the only cluster to accept in ``data_dir``, and the id of a new one.

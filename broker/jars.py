@@ -11,7 +11,8 @@ from penstock.broker.cache import cache_dir, locked, write_atomically
 from penstock.broker.errors import BrokerError, ExtraMissingError, JarsUnavailableError
 
 DEFAULT_VERSION = "4.3.0"
-_VERSION = re.compile(r"(\d+)\.\d+\.\d+(-rc\d+)?")
+_VERSION = re.compile(r"(\d+)\.(\d+)\.\d+(-rc\d+)?")
+_OLDEST = (3, 9)  # older ones make their folders otherwise
 # A long list of small files: a registry that doesn't answer one of them for this long is not reachable.
 REQUEST_TIMEOUT_S = 10
 
@@ -26,7 +27,7 @@ def resolve_jars(
     """Return the jars that run Kafka ``version``, fetching them on the first call; blocks.
 
     Args:
-        version: a release of Kafka 4, as ``"4.3.0"``.
+        version: a release from Kafka 3.9 on, as ``"4.3.0"``.
         offline: never ask the registry.
         cache: the folder to keep them in; by default the user's cache folder.
         repositories: name and URL of other Maven repositories than jgo's default.
@@ -52,8 +53,10 @@ def resolve_jars(
 def checked_version(version: str) -> str:
     """Return ``version`` if it names a Kafka this package can run. Raises: BrokerError."""
     match = _VERSION.fullmatch(version)
-    if match is None or int(match[1]) < 4:
-        raise BrokerError(f"can't run Kafka version {version!r}: give a release of Kafka 4 or later, as 4.3.0")
+    if match is None or (int(match[1]), int(match[2])) < _OLDEST:
+        raise BrokerError(
+            f"can't run Kafka version {version!r}: give a release from Kafka 3.9 on, as {DEFAULT_VERSION}"
+        )
     return version
 
 

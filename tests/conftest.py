@@ -25,7 +25,7 @@ async def own_broker() -> AsyncIterator[EmbeddedKafka]:
     reason = cluster.foreign()
     if reason:
         pytest.skip(reason)
-    async with EmbeddedKafka(heap_mb=256) as kafka:
+    async with EmbeddedKafka(heap_mb=256, version=cluster.version()) as kafka:
         yield kafka
 
 

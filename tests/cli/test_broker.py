@@ -44,5 +44,5 @@ def test_impossible_version_is_one_line_and_status_1(arguments):
     ran = penstock("broker", *arguments)
 
     assert ran.status == 1
-    assert "give a release of Kafka 4" in ran.err
+    assert "give a release from Kafka 3.9 on" in ran.err
     assert len(ran.lines) == 1

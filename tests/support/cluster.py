@@ -1,7 +1,7 @@
 """The cluster that the integration tests talk to.
 
-By default an embedded broker. `PENSTOCK_TEST_BOOTSTRAP=host:port` takes a cluster that is already there, and
-`PENSTOCK_TEST_BROKER=docker` a container.
+By default an embedded broker, of the version that `PENSTOCK_TEST_KAFKA` names. `PENSTOCK_TEST_BOOTSTRAP=host:port`
+takes a cluster that is already there, and `PENSTOCK_TEST_BROKER=docker` a container.
 """
 
 import asyncio
@@ -9,10 +9,11 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from penstock.broker import EmbeddedKafka
+from penstock.broker import DEFAULT_VERSION, EmbeddedKafka
 
 BOOTSTRAP_VARIABLE = "PENSTOCK_TEST_BOOTSTRAP"
 BROKER_VARIABLE = "PENSTOCK_TEST_BROKER"
+VERSION_VARIABLE = "PENSTOCK_TEST_KAFKA"
 _IMAGE = "apache/kafka:4.1.0"
 
 
@@ -23,6 +24,11 @@ def foreign() -> str | None:
     if _kind() != "embedded":
         return f"{BROKER_VARIABLE} gives a cluster that cannot be stopped and started again on its port"
     return None
+
+
+def version() -> str:
+    """The version of the embedded broker."""
+    return os.environ.get(VERSION_VARIABLE) or DEFAULT_VERSION
 
 
 def _kind() -> str:
@@ -42,7 +48,7 @@ async def cluster() -> AsyncIterator[str]:
         finally:
             await asyncio.to_thread(container.stop)
     elif _kind() == "embedded":
-        async with EmbeddedKafka(heap_mb=384) as kafka:
+        async with EmbeddedKafka(heap_mb=384, version=version()) as kafka:
             yield kafka.bootstrap_servers
     else:
         raise RuntimeError(f"{BROKER_VARIABLE} is {_kind()!r}: it may be embedded or docker")
