@@ -6,7 +6,7 @@ import time
 from typing import Final, Literal
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
 
 # Below WARNING aiokafka logs every rebalance step; below INFO it logs keys and values.
 _CLIENT_LEVEL: Final = logging.WARNING
@@ -65,7 +65,7 @@ def configure(level: str, form: Literal["auto", "json", "console"], **context: o
     ]
     if console:
         shared += [structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False)]
-        last: list[Processor] = [_for_people()]
+        last: list[Processor] = [_printable, _for_people()]
     else:
         shared += [structlog.stdlib.add_logger_name, structlog.processors.TimeStamper(fmt="iso", utc=True)]
         last = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
@@ -93,6 +93,14 @@ def configure(level: str, form: Literal["auto", "json", "console"], **context: o
     logging.getLogger("asyncio").setLevel(logging.NOTSET)  # a command silences it before it becomes a worker
     logging.getLogger("aiokafka").setLevel(max(_CLIENT_LEVEL, root.level))
     structlog.contextvars.bind_contextvars(**context)
+
+
+def _printable(_: object, __: str, line: EventDict) -> EventDict:
+    """Escape what a terminal would obey: a text from outside forges no line and moves no cursor."""
+    for name, value in line.items():
+        if isinstance(value, str) and not value.isprintable() and name != "stack":
+            line[name] = repr(value)[1:-1]
+    return line
 
 
 def _for_people() -> structlog.dev.ConsoleRenderer:

@@ -1,16 +1,15 @@
 """Walking past a record that cannot be read.
 
-aiokafka raises for a whole fetch when one record in it has a header key that is not UTF-8, when a checksum is wrong,
-or when it cannot decompress a batch; the good records that it had taken out of its buffers for that call, of other
-partitions too, are gone. So every open partition goes back to its position. Then each is read by itself, and the
-one that fails again is read as bytes, record by record: the good ones are served, of the others the coordinates
-become a dead letter.
+aiokafka raises for a whole fetch when one record in it has a header key that is not UTF-8, when a checksum is wrong, or
+when a batch cannot be decompressed or would become too large (`transport/inflation.py`). The good records that it had
+taken out of its buffers for that call, of other partitions too, are gone then. So every open partition goes back to its
+position. Then each is read by itself, and the one that fails again is read as bytes, record by record: the good ones
+are served, of the others the coordinates become a dead letter.
 """
 
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from penstock.consumer.outbox import Outbox
@@ -19,7 +18,8 @@ from penstock.consumer.progress import PartitionProgress, Record
 from penstock.schemas.envelope import Envelope
 from penstock.schemas.errors import ErrorCode, RequestError, TransportError
 from penstock.schemas.logger import Logger
-from penstock.transport.raw_records import fetch_raw, is_unreadable, walk
+from penstock.transport.raw_records import fetch_to_end, is_unreadable, walk
+from penstock.transport.record_consumer import RecordConsumer
 
 log = Logger(__name__)
 
@@ -50,7 +50,7 @@ class Salvage:
         client_options: keyword arguments for aiokafka's clients that concern the connection.
     """
 
-    def __init__(self, consumer: AIOKafkaConsumer, outbox: Outbox, client_options: dict[str, Any]) -> None:
+    def __init__(self, consumer: RecordConsumer, outbox: Outbox, client_options: dict[str, Any]) -> None:
         self._consumer = consumer
         self._outbox = outbox
         self._options = client_options
@@ -102,13 +102,14 @@ class Salvage:
 
     async def _read_raw(self, progress: PartitionProgress, position: int) -> list[Salvaged]:
         try:
-            data = await fetch_raw(self._options, progress.place, position, timeout_s=_RAW_TIMEOUT_S)
+            data, end = await fetch_to_end(self._options, progress.place, position, timeout_s=_RAW_TIMEOUT_S)
         except TransportError as error:
             log.warning("unreadable record not passed yet; trying again", error=str(error))
             return []
         found: list[Salvaged] = []
         records: list[Record] = []
-        for offset, record in walk(progress.place, data, position):
+        bound = self._consumer.max_batch_bytes
+        for offset, record in walk(progress.place, data, position, end=end, max_batch_bytes=bound):
             if record is not None:
                 records.append(record)
                 continue

@@ -13,7 +13,7 @@ from penstock.schemas.headers import Header
 from penstock.schemas.limits import Limits
 
 _REMEMBERED: Final = 1024  # kinds of headers; they come from outside
-_MEMORABLE: Final = 1024  # bytes of their values
+_MEMORABLE: Final = 1024  # bytes of their names and values, but for the value of the correlation
 _NO_ECHO: Final = ""
 
 
@@ -96,7 +96,7 @@ class SpanReader:
         envelope = read_envelope(headers, self._limits)
         name, rest = key
         lone = len(envelope.echo) == (1 if name else 0)
-        size = sum(len(each) + len(value or b"") for each, value in rest)
+        size = len(name) + sum(len(each) + len(value or b"") for each, value in rest)
         if envelope.error is not None or not lone or size > min(_MEMORABLE, self._limits.max_header_bytes):
             return envelope, _NO_ECHO, b""
         if len(self._known) >= _REMEMBERED:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from penstock.core.distribution import install_command
 from penstock.core.model import Signature, TensorSpec
 from penstock.schemas.datatypes import Datatype
-from penstock.schemas.errors import ModelError
+from penstock.schemas.errors import ModelError, ValueRefused
 
 # ONNX's element types as ONNX Runtime spells them; bfloat16 and complex have no numpy or protocol equivalent.
 _DATATYPES: Final[dict[str, Datatype]] = {
@@ -29,6 +29,8 @@ _DATATYPES: Final[dict[str, Datatype]] = {
     "tensor(string)": "BYTES",
 }
 _CODE: Final = re.compile(r"^\[ONNXRuntimeError\] : \d+ : ")
+# How its operators say that an index points beyond what it points into: Gather and Scatter, -ND, and GatherElements.
+_BEYOND: Final = re.compile(r"indices element out of data bounds|invalid ind(ex|ice) found|Out of range value in index")
 _QUIET: Final = 4  # fatal only: everything else is raised, and would be told twice
 
 
@@ -66,11 +68,18 @@ def open_session(who: str, path: Path, providers: Sequence[str], intra_op_thread
 
 @contextmanager
 def translated(what: str) -> Iterator[None]:
-    """Turn what ONNX Runtime raises into a ModelError: `what`, and the first line of its reason."""
+    """Turn what ONNX Runtime raises into a ModelError: `what`, and the first line of its reason.
+
+    Raises:
+        ValueRefused: an index is beyond what it points into; it is not quoted.
+        ModelError: all else.
+    """
     try:
         yield
     except Exception as error:  # ONNX Runtime's errors have no base of their own
         reason = _CODE.sub("", str(error)).partition("\n")[0]
+        if _BEYOND.search(reason):
+            raise ValueRefused(f"{what}: an index is beyond what it points into") from error
         raise ModelError(f"{what}: {reason}") from error
 
 

@@ -93,6 +93,8 @@ def read_envelope(headers: Sequence[Header], limits: Limits) -> Envelope:
             continue
         try:
             if name in seen:
+                if read is _correlation:
+                    envelope.echo = (*envelope.echo, (name, value or b""))
                 raise RequestError(ErrorCode.AMBIGUOUS_HEADER, f"header {name} is given twice")
             seen.add(name)
             read(envelope, name, value)
@@ -109,9 +111,7 @@ def read_envelope(headers: Sequence[Header], limits: Limits) -> Envelope:
 def _too_large(headers: Sequence[Header], limits: Limits) -> RequestError | None:
     if len(headers) > limits.max_headers:
         return RequestError(ErrorCode.TOO_LARGE, f"{len(headers)} headers; at most {limits.max_headers} are read")
-    total = 0
-    for _, value in headers:
-        total += len(value or b"")
+    total = sum([len(name) + len(value or b"") for name, value in headers])
     if total > limits.max_header_bytes:
         return RequestError(ErrorCode.TOO_LARGE, f"headers of {total} bytes; at most {limits.max_header_bytes}")
     return None
@@ -141,9 +141,11 @@ def _text(name: str, value: bytes | None) -> str:
 
 def _integer(name: str, value: bytes | None) -> int:
     text = _text(name, value)
-    if len(text) > 20 or not text.removeprefix("-").isascii() or not text.removeprefix("-").isdigit():
+    digits = text.removeprefix("-")
+    if not digits.isascii() or not digits.isdigit():
         raise RequestError(ErrorCode.BAD_VALUE, f"header {name} is not a whole number")
-    return int(text)
+    number = int(digits.lstrip("0")[:20] or "0")  # of what is absurd the first digits say enough
+    return number if digits == text else -number
 
 
 def _correlation(envelope: Envelope, name: str, value: bytes | None) -> None:

@@ -11,6 +11,8 @@
 from enum import StrEnum
 from typing import Final, TypeVar
 
+from penstock.schemas.dead_letter_digest import keep_frames
+
 
 class ErrorCode(StrEnum):
     """The closed list of codes an error reply or a dead letter may carry."""
@@ -31,6 +33,8 @@ class ErrorCode(StrEnum):
     VERSION_GONE = "VERSION_GONE"  # the model is here, the pinned version is not
     EXPIRED = "EXPIRED"  # the deadline passed before the model ran
     MODEL_FAILED = "MODEL_FAILED"  # the model raised
+    UNAVAILABLE = "UNAVAILABLE"  # the model cannot answer for now, and was waited for
+    POISON = "POISON"  # the model's process died of it, twice; a dead letter too
     THROTTLED = "THROTTLED"  # over the rate that an operator has set
     REPLY_TOO_LARGE = "REPLY_TOO_LARGE"  # the answer does not fit the reply topic
     # The next ones never reach a reply topic: they are reasons of dead letters.
@@ -39,19 +43,25 @@ class ErrorCode(StrEnum):
     UNREADABLE = "UNREADABLE"  # the record itself cannot be read
 
 
-RETRYABLE: Final = frozenset({ErrorCode.EXPIRED, ErrorCode.THROTTLED})
+RETRYABLE: Final = frozenset({ErrorCode.EXPIRED, ErrorCode.UNAVAILABLE, ErrorCode.THROTTLED})
 """Codes after which the same request may succeed when it is sent again."""
 
 
 _E = TypeVar("_E", bound=BaseException)
 
 
-def without_frames(error: _E) -> _E:
+def without_frames(error: _E, *, noted: bool = False) -> _E:
     """Return an error that is to be kept, without what Python hangs on it when it is raised.
 
     Its traceback holds every function on the way, their callers too, and all that they work on: a whole fetch, which
     holds the error in turn and would be gone only when the garbage collector comes.
+
+    Args:
+        error: that was raised.
+        noted: the names of its frames stay on it, for the digest of a dead letter.
     """
+    if noted:
+        keep_frames(error)
     raised: BaseException | None = error
     while raised is not None:
         raised.__traceback__ = raised.__context__ = None
@@ -82,6 +92,7 @@ class RequestError(PenstockError):
         code: one of `ErrorCode`.
         message: for the person who sent the request; never holds payload.
         retry_after_s: when the same request may succeed, in seconds; None when nobody knows.
+        model: `name@version` that failed; None where none ran. For whoever looks into it, not for the sender.
     """
 
     def __init__(self, code: ErrorCode, message: str, *, retry_after_s: float | None = None) -> None:
@@ -89,6 +100,7 @@ class RequestError(PenstockError):
         self.code = code
         self.message = message
         self.retry_after_s = retry_after_s
+        self.model: str | None = None
 
     def __repr__(self) -> str:
         return f"RequestError({self.code.value}: {self.message})"
@@ -96,6 +108,39 @@ class RequestError(PenstockError):
 
 class ModelError(PenstockError):
     """A model that cannot be loaded, warmed up or run."""
+
+
+class ValueRefused(ModelError):
+    """The model cannot take the values of a row: an index beyond its table, say. The request is at fault."""
+
+
+class ModelCrashed(ModelError):
+    """The process of a model died while it ran a batch, or was ended because it gave no answer in time.
+
+    Attributes:
+        status: its exit status, negative for the number of a signal; None when it was ended.
+    """
+
+    def __init__(self, text: str, status: int | None) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class TransientModelError(ModelError):
+    """The model cannot answer for now, whatever it is asked; raised by its own code, for what it needs is away.
+
+        def predict(inputs):
+            try:
+                features = store.get(inputs["customer"])
+            except StoreAway as error:
+                raise TransientModelError("the feature store is away") from error
+
+    The batch is tried again for `models.retry_budget_s` seconds, and nothing of the model overtakes it.
+    """
+
+
+class ModelDown(TransientModelError):
+    """The process of a model cannot be started again, so that no batch of it can run now."""
 
 
 class TransportError(PenstockError):

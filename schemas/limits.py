@@ -12,7 +12,7 @@ class Limits:
         max_elements: numbers or strings in one tensor, declared or sent.
         max_depth: nesting of the JSON. A tensor has rank 8 at most in practice; the rest is for parameters.
         max_headers: headers of a record.
-        max_header_bytes: bytes of all header values of a record together.
+        max_header_bytes: bytes of all header names and values of a record together.
     """
 
     max_bytes: int = 16 * 1024 * 1024

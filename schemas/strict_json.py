@@ -11,6 +11,7 @@ import numpy as np
 import orjson
 
 from penstock.schemas.errors import ErrorCode, RequestError
+from penstock.schemas.files import file_in, not_served
 from penstock.schemas.limits import Limits
 
 _ENDLESS_NUMBER: Final = re.compile(rb"[0-9]{400}")  # the largest double has 309 digits
@@ -26,7 +27,8 @@ def loads(value: bytes | None, limits: Limits) -> Any:
     """Decode a record's value.
 
     Raises:
-        RequestError: BAD_REQUEST for an empty value, TOO_LARGE, TOO_COMPLEX, BAD_ENCODING or BAD_VALUE.
+        RequestError: BAD_REQUEST for an empty value, TOO_LARGE, TOO_COMPLEX, BAD_ENCODING, BAD_VALUE, or UNSUPPORTED
+            for a file of arrays or objects.
     """
     if not value:
         raise RequestError(ErrorCode.BAD_REQUEST, "the record has no value")
@@ -48,6 +50,9 @@ def depth_of(value: bytes) -> int:
 
 
 def _explain(value: bytes, error: orjson.JSONDecodeError) -> RequestError:
+    file = file_in(value)
+    if file is not None:
+        return not_served(file)
     text, outside = str(error), _STRINGS.sub(b"", value)
     if _ENDLESS_NUMBER.search(outside):
         return RequestError(ErrorCode.TOO_COMPLEX, "a number has hundreds of digits")

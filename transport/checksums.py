@@ -21,6 +21,9 @@ except ImportError:
 
 _LENGTH_AT, _MAGIC_AT, _SUM_AT, _COVERED_FROM = 8, 16, 17, 21
 _UNCOUNTED: Final = 12  # bytes before what the length counts
+LATE: Final = 1 << 20
+"""Records that may lie beyond the end which a broker gives with them: it looks at the end first, and then reads."""
+
 _WORTH: Final = 4096  # bytes; a smaller batch is checked by aiokafka sooner than by Python
 _MAGIC: Final = 2
 
@@ -59,11 +62,14 @@ class CheckingClient:
 
     Attributes:
         right: the partitions whose last fetch was right; of the others nothing is known.
+        fetched: what the last fetch of each partition brought, and where the partition ended then; whoever looks at
+            it takes it away.
     """
 
     def __init__(self, client: Any) -> None:
         self._client = client
         self.right: set[TopicPartition] = set()
+        self.fetched: dict[TopicPartition, tuple[bytes, int]] = {}
 
     def __getattr__(self, name: str) -> Any:
         """Return what the client has."""
@@ -74,7 +80,9 @@ class CheckingClient:
         answer = await self._client.send(node_id, request, **options)
         if isinstance(request, FetchRequest):
             for topic, partitions in answer.topics:
-                for partition, *_, data in partitions:
+                for partition, _, end, *_, data in partitions:
+                    place = TopicPartition(topic, partition)
                     note = self.right.add if are_right(data) else self.right.discard
-                    note(TopicPartition(topic, partition))
+                    note(place)
+                    self.fetched[place] = data or b"", end
         return answer

@@ -9,6 +9,7 @@ from penstock.core.binding import BoundRequest, bind, check_rows
 from penstock.core.model import Signature
 from penstock.schemas import strict_json
 from penstock.schemas.errors import ErrorCode, RequestError, without_frames
+from penstock.schemas.files import File, file_in, not_served
 from penstock.schemas.limits import Limits
 from penstock.schemas.oip import read_id, read_request
 from penstock.schemas.tensors import tensor_from_raw
@@ -69,6 +70,9 @@ class GeneralWay:
             raise RequestError(ErrorCode.BAD_REQUEST, "the record has no value")
         if len(value) > self._limits.max_bytes:
             raise RequestError(ErrorCode.TOO_LARGE, f"{len(value)} bytes; at most {self._limits.max_bytes} are read")
+        file = file_in(value)
+        if file is not None and file is not File.PICKLE:  # what a pickle begins with, a tensor may begin with too
+            raise not_served(file)
         if len(self._signature.inputs) != 1:
             raise RequestError(ErrorCode.UNSUPPORTED, "a raw tensor needs a model with one input; send JSON")
         (spec,) = self._signature.inputs

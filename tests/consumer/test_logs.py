@@ -45,6 +45,18 @@ def test_a_line_for_programs_is_json_with_the_module_and_the_time_in_utc(capsys:
 
 
 @pytest.mark.parametrize("form", ["console", "json"])
+@pytest.mark.parametrize("text", ["a\r\nb", "\0", "\x1b[2J", "\u202egnp.x", "\x9b2J"])
+def test_a_text_from_outside_is_escaped(form: str, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("info", "console" if form == "console" else "json")
+    structlog.get_logger("penstock.somewhere").info(f"seen {text}", id=text)
+    logging.getLogger("somewhere").info("seen %s", text)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    assert all(line.isprintable() for line in lines)
+    assert "a\\r\\nb" in "".join(lines) or text != "a\r\nb"
+
+
+@pytest.mark.parametrize("form", ["console", "json"])
 def test_a_traceback_shows_no_values(form: str, capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure("info", "console" if form == "console" else "json")
     payload = "pay" + "load"

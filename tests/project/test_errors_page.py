@@ -23,8 +23,8 @@ CODES = {heading: text for heading, text in PAGE.sections(3).items() if heading.
 ROWS = {re.sub(r"\[(.*)\].*", r"\1", row[0]): row[1:] for row in PAGE.table("The codes")}
 DEAD = {code for code, (where, *_) in ROWS.items() if where == "dead letter"}
 pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered")  # what the example of BAD_OUTPUT is about
-# A command, a megabyte of reply, and bytes that no client writes.
-WITHOUT_EXAMPLE = {"THROTTLED", "REPLY_TOO_LARGE", "UNREADABLE"}
+# A command, a megabyte of reply, bytes that no client writes, a row that kills a process, a model that is away.
+WITHOUT_EXAMPLE = {"THROTTLED", "REPLY_TOO_LARGE", "UNREADABLE", "POISON", "UNAVAILABLE"}
 
 
 @dataclass(frozen=True)
@@ -121,6 +121,7 @@ async def test_headers_of_an_error_reply_are_those_that_the_page_names(outcomes:
 
 async def test_headers_of_a_dead_letter_are_those_that_the_page_names(outcomes: Outcomes) -> None:
     added = set(headers_of(outcomes.dead["REPLY_UNKNOWN"])) - {"penstock-reply-topic"}
+    added.add("penstock-dlt-model")  # the example names none
     assert {row[0].strip("`") for row in PAGE.table("Dead letters")} == added
 
 

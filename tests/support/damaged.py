@@ -16,7 +16,7 @@ def batch_with_damaged_header_key(values: list[bytes], damaged: int) -> bytes:
     raw = _batch(values, damaged)
     at = raw.index(_MARK.encode())
     raw[at : at + len(_MARK)] = b"\xff\xfe" + _MARK[2:].encode()
-    return _sealed(raw)
+    return sealed(raw)
 
 
 def _batch(values: list[bytes], marked: int | None = None) -> bytearray:
@@ -35,7 +35,7 @@ def _batch(values: list[bytes], marked: int | None = None) -> bytearray:
     return bytearray(builder.build())
 
 
-def _sealed(raw: bytearray) -> bytes:
+def sealed(raw: bytearray) -> bytes:
     raw[_CRC_AT : _CRC_AT + 4] = calc_crc32c(bytes(raw[_COVERED_FROM:])).to_bytes(4, "big")
     return bytes(raw)
 
