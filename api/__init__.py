@@ -86,6 +86,7 @@ if TYPE_CHECKING:
     from penstock.schemas.errors import PenstockError as PenstockError
     from penstock.schemas.errors import RequestTimeout as RequestTimeout
     from penstock.schemas.errors import ServiceError as ServiceError
+    from penstock.schemas.errors import TransientModelError as TransientModelError
     from penstock.schemas.errors import TransportError as TransportError
     from penstock.transport.settings import KafkaSettings as KafkaSettings
 
@@ -114,6 +115,7 @@ _HOMES = {
     "Signature": "penstock.core.model",
     "SyncClient": "penstock.producer.sync",
     "TensorSpec": "penstock.core.model",
+    "TransientModelError": "penstock.schemas.errors",
     "TransportError": "penstock.schemas.errors",
     "Worker": "penstock.consumer.worker",
     "load_settings": "penstock.consumer.settings",
@@ -143,6 +145,7 @@ __all__ = [
     "Signature",
     "SyncClient",
     "TensorSpec",
+    "TransientModelError",
     "TransportError",
     "Worker",
     "load_settings",

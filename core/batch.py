@@ -1,6 +1,6 @@
 """A batch: chunks of one key, about to run as one."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Generic
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from penstock.core.chunk import BatchKey, Chunk, R
 from penstock.core.model import Array
+from penstock.schemas.errors import RequestError
 
 
 @dataclass(slots=True)
@@ -73,6 +74,47 @@ class Batch(Generic[R]):
             parts.append(Batch(self.key, chunks, sum(chunk.rows for chunk in chunks), versions[version]))
         return parts
 
+    def expire(self, now: float) -> None:
+        """Fail the requests whose deadline has passed and take their rows out."""
+        for chunk in self.chunks:
+            chunk.expire(now)
+        self.rows = sum(chunk.rows for chunk in self.chunks)
+
+    def fail(self, error: RequestError) -> None:
+        """Fail all its requests before it has run."""
+        for chunk in self.chunks:
+            chunk.drop([False] * len(chunk.requests), lambda: error)
+        self.rows = 0
+
+    def apart(self, places: Collection[int]) -> "list[tuple[int | None, Batch[R]]]":
+        """Cut it so that each request at one of the places is a batch of its own.
+
+        Args:
+            places: of requests in the batch, in any order.
+
+        Returns:
+            The parts in order, each with the place of its only request, or None where it holds others.
+        """
+        parts: list[tuple[int | None, list[Chunk[R]]]] = []
+        others: list[Chunk[R]] = []
+        start = 0
+        for chunk in self.chunks:
+            stop = start + len(chunk.requests)
+            rest = chunk
+            for place in sorted(place for place in places if start <= place < stop):
+                before, rest = rest.cut(len(rest.requests) - (stop - place))
+                alone, rest = rest.cut(1)
+                parts += [(None, [*others, before]), (place, [alone])]
+                others = []
+            others.append(rest)
+            start = stop
+        kept = [(place, [each for each in chunks if each.requests]) for place, chunks in (*parts, (None, others))]
+        return [
+            (place, Batch(self.key, chunks, sum(chunk.rows for chunk in chunks), self.version))
+            for place, chunks in kept
+            if chunks
+        ]
+
     def halves(self, now: float) -> "list[Batch[R]]":
         """Cut a batch that failed in two, to find the request that makes it fail; needs two requests.
 
@@ -82,7 +124,7 @@ class Batch(Generic[R]):
         halves = self.merged().halve()
         for half in halves:
             half.expire(now)
-        return [Batch(self.key, [half], half.rows) for half in halves]
+        return [Batch(self.key, [half], half.rows, self.version) for half in halves]
 
     def merged(self) -> Chunk[R]:
         """Return the batch as one chunk."""

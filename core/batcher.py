@@ -60,6 +60,7 @@ class MicroBatcher(Generic[R]):
         self._is_ready = is_ready
         self._queues: dict[str, deque[Chunk[R]]] = {}
         self._quick: set[str] = set()  # models
+        self._resting: set[str] = set()  # models
         self.rows = 0
         self.requests = 0
 
@@ -85,6 +86,10 @@ class MicroBatcher(Generic[R]):
         """Set the policies of models that have one of their own, instead of those set before."""
         self._policies = policies
 
+    def rest(self, model: str, rests: bool) -> None:
+        """Hold the queue of a model back, and no other, or let it go on; what expires in it leaves all the same."""
+        (self._resting.add if rests else self._resting.discard)(model)
+
     @property
     def most_rows(self) -> int:
         """The most rows that a batch of any model may have now."""
@@ -93,7 +98,7 @@ class MicroBatcher(Generic[R]):
     @property
     def ready_rows(self) -> int:
         """Rows of what is queued, without the queues that wait for their model."""
-        if self._is_ready is None:
+        if self._is_ready is None and not self._resting:
             return self.rows
         waiting = [queue for queue in self._queues.values() if not self._may_run(queue)]
         return self.rows - sum(chunk.rows for queue in waiting for chunk in queue)
@@ -115,7 +120,7 @@ class MicroBatcher(Generic[R]):
         Args:
             now: monotonic seconds.
         """
-        if self._is_ready is not None and (late := self._take_late(now)) is not None:
+        if (self._is_ready is not None or self._resting) and (late := self._take_late(now)) is not None:
             return late
         due = [queue for queue in self._queues.values() if self._is_due(queue, now) and self._may_run(queue)]
         if not due:
@@ -161,6 +166,8 @@ class MicroBatcher(Generic[R]):
 
     def _may_run(self, queue: deque[Chunk[R]]) -> bool:
         key = queue[0].key
+        if key.model in self._resting:
+            return False
         return self._is_ready is None or self._is_ready(key.model, key.version)
 
     def _policy_of(self, model: str) -> BatchPolicy:

@@ -7,7 +7,7 @@ import numpy as np
 
 from penstock.core.model import Array, NamedModel, Signature, Tensors, TensorSpec, zeros_for
 from penstock.schemas.datatypes import DTYPES
-from penstock.schemas.errors import ModelError
+from penstock.schemas.errors import ModelError, TransientModelError
 
 Function = Callable[[dict[str, Array]], Mapping[str, Any]]
 
@@ -66,6 +66,7 @@ class CallableModel(NamedModel):
 
         Raises:
             ModelError: the function raised (which is the cause), or returned something else than it declares.
+            TransientModelError: the function raised that.
         """
         if self._closed:
             raise ModelError(f"{self._who} is closed")
@@ -74,6 +75,8 @@ class CallableModel(NamedModel):
                 raise ModelError(f"{self._who}: input {spec.name!r} is missing")
         try:
             returned = self._function(dict(inputs))
+        except TransientModelError as error:
+            raise TransientModelError(f"{self._who} raised {type(error).__name__}") from error
         except Exception as error:
             # Only the type: its text may quote a row, and a batch holds the rows of several senders.
             raise ModelError(f"{self._who} raised {type(error).__name__}") from error

@@ -103,8 +103,11 @@ class Chunk(Generic[R]):
 
     def halve(self) -> "tuple[Chunk[R], Chunk[R]]":
         """Cut in two in the middle, to find the request that makes a batch fail; needs two requests."""
-        middle = len(self.requests) // 2
-        return self._cut(middle, sum(self._counts()[:middle]))
+        return self.cut(len(self.requests) // 2)
+
+    def cut(self, count: int) -> "tuple[Chunk[R], Chunk[R]]":
+        """Cut in two: the first part has so many requests."""
+        return self._cut(count, count if self.uniform else sum(self._counts()[:count]))
 
     def _cut(self, count: int, rows: int) -> "tuple[Chunk[R], Chunk[R]]":
         head = Chunk(self.key, self.requests[:count], self._slice(0, rows), rows, self.arrived)

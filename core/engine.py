@@ -18,7 +18,8 @@ from weakref import WeakKeyDictionary
 from penstock.core.batch import Batch
 from penstock.core.model import Array, Model, Signature
 from penstock.core.model_table import ModelTable, close_model
-from penstock.schemas.errors import ErrorCode, ModelError, PenstockError, RequestError, without_frames
+from penstock.core.witness import Witness
+from penstock.schemas.errors import ErrorCode, ModelDown, ModelError, PenstockError, RequestError, without_frames
 
 _FEW_ROWS: Final = 16
 _QUICK_S: Final = 0.001  # decoding one step holds the event loop for twice as long
@@ -62,10 +63,13 @@ class InferenceEngine:
 
     Args:
         models: read once per batch, when it is handed over, so that a switch never splits one.
+        witness: told of each run of a model; None tells nobody.
     """
 
-    def __init__(self, models: ModelTable) -> None:
+    def __init__(self, models: ModelTable, witness: Witness | None = None) -> None:
         self._models = models
+        self._witness = witness
+        self._down: WeakKeyDictionary[Model, str] = WeakKeyDictionary()
         self._handed_over = 0  # batches the thread has not answered yet; changes on the event loop only
         # How quick each model has been of late; one that is dropped takes its points along.
         self._points: WeakKeyDictionary[Model, int] = WeakKeyDictionary()
@@ -90,14 +94,14 @@ class InferenceEngine:
             A future of what became of it. It never holds an exception: failures are in `Inference.error`. A model that
             failed stays open until `release` is called with it, so that parts of the batch can run once more.
         """
-        future: asyncio.Future[Inference] = asyncio.get_running_loop().create_future()
-        job = self._job(batch, model)
+        future, job = asyncio.get_running_loop().create_future(), self._job(batch, model)
         if not isinstance(job.model, RequestError):
             self._in_hand[future] = job.model
-        if self._handed_over == 0 and self._is_quick(job):
-            self._answer(future, _run(job), batch.rows)
+        at_once = self._handed_over == 0 and self._is_quick(job)
+        self._handed_over += 1
+        if at_once:
+            self._taken_back(future, self._run(job, future), batch)
         else:
-            self._handed_over += 1
             self._inbox.put((job, future))
         return future
 
@@ -122,6 +126,11 @@ class InferenceEngine:
         if model in self._leaving and model not in self._in_hand.values():
             self._inbox.put((model, self._leaving.pop(model)))
 
+    @property
+    def down(self) -> str | None:
+        """Why a model cannot run, as of its last batch; None when all can."""
+        return next(iter(self._down.values()), None)
+
     async def close(self, timeout_s: float) -> bool:
         """Stop after the batches submitted; False when the thread was still busy at the deadline."""
         if self._thread is None:
@@ -139,7 +148,7 @@ class InferenceEngine:
         while (item := self._inbox.get()) is not None:
             job, future = item
             if isinstance(job, _Job):
-                call = partial(self._taken_back, future, _run(job), job.batch.rows)
+                call = partial(self._taken_back, future, self._run(job, future), job.batch)
             else:
                 close_model(job)
                 call = partial(_settle, future)
@@ -148,12 +157,26 @@ class InferenceEngine:
             if not loop.is_closed():
                 loop.call_soon_threadsafe(call)
 
-    def _taken_back(self, future: "asyncio.Future[Inference]", inference: Inference, rows: int) -> None:
+    def _run(self, job: _Job, future: "asyncio.Future[Inference]") -> Inference:
+        if future.cancelled():
+            return Inference(None, {}, None, 0.0, 0.0)
+        job.batch.expire(time.monotonic())  # it may have waited long behind slow ones
+        if self._witness is not None:
+            self._witness.begins(job.batch)
+        return _run(job)
+
+    def _taken_back(self, future: "asyncio.Future[Inference]", ran: Inference, batch: Batch[Any]) -> None:
         self._handed_over -= 1
-        self._answer(future, inference, rows)
+        if self._witness is not None:
+            self._witness.ends(batch)
+        self._answer(future, ran, batch.rows)
 
     def _answer(self, future: "asyncio.Future[Inference]", inference: Inference, rows: int) -> None:
         model = inference.model
+        if isinstance(inference.error, ModelDown) and model is not None:
+            self._down[model] = str(inference.error)
+        elif self._down and model is not None:
+            self._down.pop(model, None)
         if model is not None and model.steady and rows <= _FEW_ROWS:
             points = self._points.get(model, 0) + (1 if inference.ran_s < _QUICK_S else -_SLOW_COSTS)
             self._points[model] = min(max(points, 0), 2 * _PROVEN)
@@ -200,11 +223,11 @@ def _run(job: _Job) -> Inference:
         outputs = model.run(batch.stack())
         _check(model, outputs, batch.rows)
     except (RequestError, ModelError) as error:
-        return Inference(model, {}, without_frames(error), waited, time.monotonic() - start, epoch)
+        return Inference(model, {}, without_frames(error, noted=True), waited, time.monotonic() - start, epoch)
     # A model is somebody else's code: whatever it raises, a sys.exit() too, is an answer and not this thread's end.
     except BaseException as error:
         failure = ModelError(f"{type(error).__name__} while running")
-        failure.__cause__ = without_frames(error)
+        failure.__cause__ = without_frames(error, noted=True)
         return Inference(model, {}, failure, waited, time.monotonic() - start, epoch)
     return Inference(model, outputs, None, waited, time.monotonic() - start, epoch, finite_only)
 

@@ -37,6 +37,13 @@ class Metrics:
         )
         # Offset commits by outcome: ok, rejected (the group has moved on), failed (retried).
         self.commits = Counter("penstock_commits", "Offset commits", ["outcome"], registry=r)
+        # With exactly-once delivery, by outcome: committed, aborted (its outcomes go into the next one), fenced (the
+        # partition is another worker's by now).
+        self.transactions = Counter("penstock_transactions", "Transactions", ["outcome"], registry=r)
+        # The begin of a transaction -> its commit is acknowledged.
+        self.transaction_seconds = Histogram(
+            "penstock_transaction_seconds", "Time of one transaction", buckets=_SECONDS, registry=r
+        )
         # What is in memory between fetch and acknowledgement, against its bounds.
         self.buffered_bytes = Gauge("penstock_buffered_bytes", "Bytes of requests not yet finished", registry=r)
         self.buffered_rows = Gauge("penstock_buffered_rows", "Rows not yet finished", registry=r)
@@ -44,6 +51,11 @@ class Metrics:
         self.max_rows = Gauge("penstock_buffered_rows_limit", "Rows at which fetching is paused", registry=r)
         # 1 while fetching is held because a bound is reached.
         self.paused = Gauge("penstock_paused", "Whether fetching is paused by back-pressure", registry=r)
+        # 1 while next to nothing is fetched because nearly all requests of a model fail, and how often that began.
+        self.failure_cap = Gauge("penstock_failure_cap", "Whether fetching is held for failures", registry=r)
+        self.failure_cap_trips = Counter(
+            "penstock_failure_cap_trips", "Times that fetching was held for failures", ["model"], registry=r
+        )
         # Requests over a throttle's rate, when they came, by the kind of its scope: delayed or refused.
         self.throttled = Counter("penstock_throttled", "Requests over a rate", ["scope", "outcome"], registry=r)
         # What throttles of tenants and models hold back now.
@@ -53,6 +65,12 @@ class Metrics:
         self.partitions = Gauge("penstock_assigned_partitions", "Partitions assigned and open", registry=r)
         # Grows with each assignment: a rebalance storm is a steep line.
         self.epoch = Gauge("penstock_assignment_epoch", "Assignments received since the start", registry=r)
+        # What stood still although it should have moved (reading, committing, membership), and what was begun anew.
+        self.stalls = Counter("penstock_stalls", "Parts that stood still", ["part"], registry=r)
+        self.restarts = Counter("penstock_restarts", "Restarts of the pipeline in its process", registry=r)
+        self.loop_blocks = Counter("penstock_loop_blocks", "Times that the event loop was blocked", registry=r)
+        # Requests that Kafka has lost before they were served: removed by retention, or cut off from the log's end.
+        self.lost = Counter("penstock_lost_requests", "Requests lost before they were served", ["why"], registry=r)
         # Records in the log that are not finished yet, per partition.
         self.lag = Gauge("penstock_lag_records", "End offset minus next offset", ["topic", "partition"], registry=r)
         self._by_model: dict[str, tuple[Histogram, Histogram]] = {}

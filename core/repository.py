@@ -7,9 +7,11 @@ anew on every call, so a version that appears while the service runs can be load
 
 import weakref
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
+from penstock.core.isolation.choice import Isolation, isolation_of
 from penstock.core.model import Model
 from penstock.core.settings import ServedModelsSettings
 from penstock.core.store.aliases import read_aliases
@@ -23,6 +25,7 @@ from penstock.core.triton_config import TritonConfig
 from penstock.schemas.errors import ConfigurationError, ModelError
 
 _CPU: Final = ("CPUExecutionProvider",)
+_HERE: Final = Isolation()
 
 
 class ModelRepository:
@@ -34,6 +37,7 @@ class ModelRepository:
         *,
         providers: Sequence[str] = _CPU,
         intra_op_threads: int = 1,
+        isolation: Isolation = _HERE,
     ) -> None:
         """Open a repository.
 
@@ -41,6 +45,7 @@ class ModelRepository:
             where: the folder, or what is behind a URL.
             providers: ONNX Runtime's execution providers for ONNX models, the preferred first.
             intra_op_threads: threads that share the work of one batch of an ONNX model.
+            isolation: where models run whose config.pbtxt does not say.
 
         Raises:
             ConfigurationError: the folder is missing, is no folder, or cannot be read.
@@ -48,6 +53,7 @@ class ModelRepository:
         self.source = LocalSource(where) if isinstance(where, Path) else where
         self._providers = tuple(providers)
         self._intra_op_threads = intra_op_threads
+        self._isolation = isolation
 
     def models(self) -> dict[str, list[str]]:
         """Return the served versions of every model, ascending, by its `version_policy`.
@@ -137,7 +143,8 @@ class ModelRepository:
         found = self._found(name, version, config)
         held = self.hold(found)
         try:
-            model = open_file(found, held.folder, config, self._providers, self._intra_op_threads)
+            opening = partial(open_file, found, held.folder, config, self._providers, self._intra_op_threads)
+            model = self._isolation.narrowed(config).open(name, version, opening)
             if found.manifest is not None and model.signature != config.apply(signature_of(found.manifest)):
                 model.close()
                 raise ModelError(f"{name}@{version} takes or gives something else than its manifest says")
@@ -192,7 +199,12 @@ def open_repository(settings: ServedModelsSettings) -> ModelRepository:
     else:
         cache = VersionCache(settings.cache or default_cache(), settings.cache_bytes)
         where = RemoteSource(Remote(settings.repository), cache)
-    return ModelRepository(where, providers=settings.providers, intra_op_threads=settings.intra_op_threads)
+    return ModelRepository(
+        where,
+        providers=settings.providers,
+        intra_op_threads=settings.intra_op_threads,
+        isolation=isolation_of(settings),
+    )
 
 
 def wanted(repository: ModelRepository, settings: ServedModelsSettings) -> dict[str, list[str]]:

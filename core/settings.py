@@ -48,6 +48,24 @@ class ServedModelsSettings(BaseModel):
         le=256,
         description="Threads that share the work of one batch. One per process serves most models best.",
     )
+    isolation: Literal["thread", "process"] = Field(
+        default="thread",
+        description="process runs each model in a process of its own: a request that kills it costs one restart of the "
+        "model, and not the worker. A model's config.pbtxt wins.",
+    )
+    run_timeout_s: float = Field(
+        default=60.0,
+        ge=0.1,
+        le=3600.0,
+        description="Seconds after which a batch in a process of its own is given up, and the process killed.",
+    )
+    retry_budget_s: float = Field(
+        default=30.0,
+        ge=0.0,
+        le=86_400.0,
+        description="Seconds for which batches are tried again of a model that cannot answer for now: it raises "
+        "TransientModelError, or its process cannot be started. Then they are answered UNAVAILABLE. 0 tries no more.",
+    )
     max_bytes: int | None = Field(
         default=None,
         ge=1,
@@ -137,7 +155,7 @@ class LimitsSettings(BaseModel):
     )
     max_headers: int = Field(default=_LIMITS.max_headers, ge=1, le=10_000, description="Headers of a request.")
     max_header_bytes: int = Field(
-        default=_LIMITS.max_header_bytes, ge=256, le=2**24, description="Bytes of all header values together."
+        default=_LIMITS.max_header_bytes, ge=256, le=2**24, description="Bytes of all header names and values together."
     )
 
     def to_limits(self) -> Limits:

@@ -46,6 +46,8 @@ class TritonConfig:
         policy: which versions are served.
         max_delay_s: seconds to wait for a fuller batch, from dynamic_batching.
         preferred_rows: batch sizes to aim at, from dynamic_batching.
+        isolation: where the model runs, from the parameter of that name.
+        run_timeout_s: after which a run in a process of its own is given up, likewise.
     """
 
     place: str = "config.pbtxt"
@@ -57,6 +59,8 @@ class TritonConfig:
     policy: VersionPolicy = VersionPolicy()
     max_delay_s: float | None = None
     preferred_rows: tuple[int, ...] = ()
+    isolation: Literal["thread", "process"] | None = None
+    run_timeout_s: float | None = None
 
     def apply(self, signature: Signature) -> Signature:
         """Return the signature as the configuration narrows it.

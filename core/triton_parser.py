@@ -71,6 +71,7 @@ def parse_config(text: str, *, model: str, place: str = "config.pbtxt") -> Trito
         policy=_policy(message, place),
         max_delay_s=batching.max_queue_delay_microseconds / 1e6 if delayed else None,
         preferred_rows=tuple(batching.preferred_batch_size),
+        **_parameters(message, place),
     )
 
 
@@ -109,6 +110,25 @@ def _tensor(tensor: Any, place: str) -> TensorSpec:
         if dim < 1 and dim != -1:
             raise ModelError(f"{place}: {tensor.name!r} has a dimension of {dim}")
     return TensorSpec(tensor.name, datatype, tuple(tensor.dims))
+
+
+def _parameters(message: Any, place: str) -> dict[str, Any]:
+    """Return those of the parameters that are ours; a backend may have others of its own."""
+    given = {each.key: each.value.string_value for each in message.parameters}
+    found: dict[str, Any] = {}
+    if "isolation" in given:
+        found["isolation"] = given["isolation"]
+        if found["isolation"] not in ("thread", "process"):
+            raise ModelError(f"{place}: the parameter isolation is {given['isolation']!r}, not 'thread' or 'process'")
+    if "run_timeout_s" in given:
+        try:
+            seconds = float(given["run_timeout_s"])
+        except ValueError:
+            seconds = -1.0
+        if not 0.1 <= seconds <= 3600.0:
+            raise ModelError(f"{place}: the parameter run_timeout_s is {given['run_timeout_s']!r}, not 0.1 to 3600")
+        found["run_timeout_s"] = seconds
+    return found
 
 
 def _policy(message: Any, place: str) -> VersionPolicy:

@@ -27,7 +27,7 @@ _LISTS: Final = (
     *("step", "input_map", "output_map", "inputs", "agents", "metric_control"),
 )
 _PASSED_OVER: Final = (
-    *("instance_group", "optimization", "parameters", "cc_model_filenames", "metric_tags", "model_warmup"),
+    *("instance_group", "optimization", "cc_model_filenames", "metric_tags", "model_warmup"),
     *("batch_input", "batch_output", "model_repository_agents", "model_metrics"),
 )
 
@@ -39,6 +39,8 @@ _MESSAGES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "Latest": (("num_versions", "uint32"),),
     "Specific": (("versions", "int64*"),),
     "ModelVersionPolicy": (("latest", "Latest"), ("all", "Any"), ("specific", "Specific")),
+    "ModelParameter": (("string_value", "string"),),
+    "Parameters": (("key", "string"), ("value", "ModelParameter")),  # a map, as text has it
     "ModelDynamicBatching": (
         ("preferred_batch_size", "int32*"),
         ("max_queue_delay_microseconds", "uint64"),
@@ -56,6 +58,7 @@ _MESSAGES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("dynamic_batching", "ModelDynamicBatching"),
         ("sequence_batching", "Any"),
         ("ensemble_scheduling", "Any"),
+        ("parameters", "Parameters*"),
         *((name, "Any*") for name in _PASSED_OVER),
     ),
 }

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -17,7 +18,7 @@ from penstock.core.evicted_model import EvictedModel
 from penstock.core.model import Model, Signature, Tensors, TensorSpec
 from penstock.core.model_table import ModelTable
 from penstock.core.routing import all_to
-from penstock.schemas.errors import ErrorCode, ModelError, RequestError
+from penstock.schemas.errors import ErrorCode, ModelDown, ModelError, RequestError
 
 SIGNATURE = Signature((TensorSpec("x", "INT64", ()),), (TensorSpec("y", "INT64", ()),))
 Function = Callable[[dict[str, Any]], Mapping[str, Any]]
@@ -389,3 +390,61 @@ async def test_a_model_of_unknown_pace_never_runs_on_the_loops_thread(start: Sta
     for number in range(100):
         await engine.submit(batch_of(number))
     assert threading.get_ident() not in threads
+
+
+async def test_what_expires_while_it_waits_behind_a_slow_batch_is_not_run(start: Start) -> None:
+    gate, seen = Gate(), list[list[int]]()
+
+    def run(inputs: dict[str, Any]) -> dict[str, Any]:
+        seen.append(inputs["x"].tolist())
+        return gate(inputs)
+
+    engine = start(run)
+    first, waiting = engine.submit(batch_of(1)), batch_of(2, 3, 4)
+    await asyncio.to_thread(gate.entered.wait, 5)
+    hurried = waiting.chunks[0].requests[1]
+    hurried.deadline = waiting.chunks[0].deadline = time.monotonic()
+    second = engine.submit(waiting)
+    gate.open.set()
+    await first
+    inference = await second
+    assert seen == [[1], [2, 4]]
+    assert inference.outputs["y"].tolist() == [4, 8]
+    assert (hurried.rows, waiting.rows) == (0, 2)
+
+
+async def test_a_witness_hears_of_the_end_on_the_loops_thread_for_each_begin() -> None:
+    heard: list[tuple[str, bool]] = []
+    here = threading.get_ident()
+
+    class Listener:
+        def begins(self, batch: Batch[Any]) -> None:
+            heard.append((f"begins {batch.rows}", threading.get_ident() == here))
+
+        def ends(self, batch: Batch[Any]) -> None:
+            heard.append(("ends", threading.get_ident() == here))
+
+    engine = InferenceEngine(table_of(doubled), Listener())
+    engine.start()
+    await engine.submit(batch_of(1, 2))
+    await engine.submit(batch_of(1, model="other"))  # of which nothing runs, and that at once
+    assert heard == [("begins 2", False), ("ends", True), ("begins 1", True), ("ends", True)]
+    assert await engine.close(5.0)
+
+
+async def test_a_model_that_is_down_is_named_until_it_runs_again() -> None:
+    down = True
+
+    def run(inputs: Tensors) -> Any:
+        if down:
+            raise ModelDown("m@1 is down")
+        return doubled(dict(inputs))
+
+    engine = InferenceEngine(table_of(Bare(run)))
+    engine.start()
+    said = [engine.down]
+    for down in (True, False):  # noqa: B007  # what `run` reads
+        await engine.submit(batch_of(1))
+        said.append(engine.down)
+    assert said == [None, "m@1 is down", None]
+    assert await engine.close(5.0)

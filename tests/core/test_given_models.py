@@ -9,6 +9,8 @@ import pytest
 
 from penstock.core.callable_model import CallableModel
 from penstock.core.given_models import given_models
+from penstock.core.isolation.choice import Isolation
+from penstock.core.isolation.isolated_model import IsolatedModel
 from penstock.core.model import Signature, TensorSpec
 from penstock.schemas.errors import ConfigurationError, ModelError
 
@@ -46,6 +48,17 @@ def test_a_python_file_is_a_model(tmp_path: Path) -> None:
     (tmp_path / "scaling.py").write_text(FILE)
     (model,) = given_models({"scaler": tmp_path / "scaling.py"})
     assert model.run(ROWS)["x"][0, 0] == 5
+
+
+def test_a_file_can_have_a_process_of_its_own_and_a_function_cannot(tmp_path: Path) -> None:
+    (tmp_path / "scaling.py").write_text(FILE)
+    apart = Isolation(own_process=True)
+    (model,) = given_models({"scaler": tmp_path / "scaling.py"}, isolation=apart)
+    assert isinstance(model, IsolatedModel)
+    assert model.run(ROWS)["x"][0, 0] == 5
+    model.close()
+    with pytest.raises(ConfigurationError, match="model 'same' is part of this program and cannot run in a process"):
+        given_models({"same": (same, SAME)}, isolation=apart)
 
 
 def test_a_model_is_taken_as_it_is() -> None:

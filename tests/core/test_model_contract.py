@@ -1,12 +1,14 @@
 """What every kind of model promises the engine."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from penstock.core.callable_model import CallableModel
+from penstock.core.isolation.isolated_model import IsolatedModel
 from penstock.core.model import Model, Signature, TensorSpec, zeros_for
 from penstock.core.onnx_model import OnnxModel
 from penstock.core.python_model import load_python_model
@@ -40,10 +42,17 @@ def file(folder: Path) -> Model:
     return load_python_model("doubler", "7", folder / "model.py", config=CONFIG)
 
 
-@pytest.fixture(params=[onnx, function, file])
-def model(request: pytest.FixtureRequest, tmp_path: Path) -> Model:
+def isolated(folder: Path) -> Model:
+    opening = partial(OnnxModel, "doubler", "7", save_doubler(folder / "model.onnx"), config=CONFIG)
+    return IsolatedModel("doubler", "7", opening, run_timeout_s=60)
+
+
+@pytest.fixture(params=[onnx, function, file, isolated])
+def model(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Model]:
     make: Callable[[Path], Model] = request.param
-    return make(tmp_path)
+    made = make(tmp_path)
+    yield made
+    made.close()
 
 
 def test_it_knows_its_name_version_and_signature(model: Model) -> None:

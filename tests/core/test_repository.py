@@ -7,8 +7,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from penstock.core.callable_model import CallableModel
+from penstock.core.isolation.isolated_model import IsolatedModel
 from penstock.core.onnx_model import OnnxModel
-from penstock.core.repository import ModelRepository
+from penstock.core.repository import ModelRepository, open_repository
+from penstock.core.settings import ServedModelsSettings
 from penstock.schemas.errors import ConfigurationError, ModelError
 from tests.core.onnx_models import save_doubler
 
@@ -38,6 +40,23 @@ def add_python(root: Path, version: str, name: str = "tripler") -> None:
     folder = root / name / version
     folder.mkdir(parents=True)
     (folder / "model.py").write_text(FILE)
+
+
+def test_a_models_config_decides_before_the_settings_where_it_runs(root: Path) -> None:
+    add(root, "1")
+    add_python(root, "1")
+    add_python(root, "2", name="other")
+    own = 'parameters {{ key: "isolation" value {{ string_value: "{}" }} }} max_batch_size: 8'
+    (root / "doubler" / "config.pbtxt").write_text(own.format("process"))
+    (root / "tripler" / "config.pbtxt").write_text(own.format("thread"))
+    here = open_repository(ServedModelsSettings(repository=root))
+    apart = open_repository(ServedModelsSettings(repository=root, isolation="process"))
+    models = [here.load("doubler"), here.load("other"), apart.load("tripler"), apart.load("other")]
+    assert [isinstance(model, IsolatedModel) for model in models] == [True, False, False, True]
+    assert [model.signature.max_rows for model in models] == [8, None, 8, None]
+    assert models[3].run({"x": np.ones((2, 3), np.float32)})["y"].tolist() == [[3.0] * 3] * 2
+    for model in models:
+        model.close()
 
 
 def test_the_highest_number_is_the_latest_and_served_by_default(root: Path) -> None:

@@ -59,6 +59,22 @@ def test_a_real_file_is_read_and_what_is_tritons_alone_passed_over() -> None:
     )
 
 
+def test_parameters_say_where_a_model_runs() -> None:
+    text = 'parameters { key: "isolation" value { string_value: "process" } } '
+    assert parsed(text).isolation == "process"
+    listed = 'parameters [ { key: "run_timeout_s", value: { string_value: "2.5" } }, { key: "isolation" } ]'
+    with pytest.raises(ModelError, match="the parameter isolation is '', not 'thread' or 'process'"):
+        parsed(listed)
+    both = parsed(text + 'parameters { key: "run_timeout_s" value: { string_value: "2.5" } }')
+    assert (both.isolation, both.run_timeout_s) == ("process", 2.5)
+
+
+@pytest.mark.parametrize("seconds", ["", "soon", "nan", "0", "-1", "3601", "inf"])
+def test_a_time_that_no_run_may_take_is_refused(seconds: str) -> None:
+    with pytest.raises(ModelError, match="the parameter run_timeout_s is"):
+        parsed(f'parameters {{ key: "run_timeout_s" value: {{ string_value: "{seconds}" }} }}')
+
+
 def test_an_empty_file_leaves_everything_open() -> None:
     config = parsed("")
     assert config == TritonConfig()
