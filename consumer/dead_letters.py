@@ -1,33 +1,62 @@
 """Dead letters: the records of requests that cannot be answered."""
 
+import time
+
 from penstock.consumer.pending import PendingRequest
 from penstock.consumer.reply_builder import no_output, source_of
+from penstock.schemas import dead_letter as d
 from penstock.schemas import headers as h
+from penstock.schemas.dead_letter_digest import digest_of
+from penstock.schemas.errors import ErrorCode, RequestError
 from penstock.schemas.headers import Header
 from penstock.transport.publisher import Outgoing
 
 
-def dead_letter(request: PendingRequest, group: str, *, coordinates_only: bool = False) -> Outgoing:
+def dead_letter(
+    request: PendingRequest, group: str, *, coordinates_only: bool = False, with_payload: bool = True
+) -> Outgoing:
     """Build the dead letter of a request that cannot be answered: its payload, with the reason in headers.
 
-    With `coordinates_only` it has neither key, value nor headers of the request, so that it fits any topic.
-
-    The `kafka_dlt-` headers are those of Spring's DeadLetterPublishingRecoverer (KafkaHeaders.java), so that its
-    tools read them; numbers are big-endian.
+    Args:
+        request: its `error` says why.
+        group: that gives it up.
+        coordinates_only: neither key, value nor headers of the request, so that it fits any topic.
+        with_payload: False leaves the value out.
     """
-    record, place = request.record, request.progress.place
+    record = request.record
     error = request.error or no_output()
-    headers: list[Header] = [
+    unreadable = error.code is ErrorCode.UNREADABLE
+    kept = with_payload and not coordinates_only and not unreadable
+    headers = [
         *(() if coordinates_only else record.headers),
-        ("kafka_dlt-original-topic", place.topic.encode()),
-        ("kafka_dlt-original-partition", place.partition.to_bytes(4, "big")),
-        ("kafka_dlt-original-offset", record.offset.to_bytes(8, "big")),
-        ("kafka_dlt-original-timestamp", record.timestamp.to_bytes(8, "big", signed=True)),
-        ("kafka_dlt-original-consumer-group", group.encode()),
-        ("kafka_dlt-exception-fqcn", b"penstock." + error.code.value.encode()),
-        ("kafka_dlt-exception-message", error.message.encode()),
+        *_where(request, group),
+        (d.EXCEPTION, b"penstock." + error.code.value.encode()),
+        (d.MESSAGE, error.message.encode()),
         (h.REASON, error.code.value.encode()),
         source_of(request),
+        (d.DIGEST, digest_of(error).encode()),
+        *_model(request, error),
+        (d.TIME, b"%d" % (time.time_ns() // 1_000_000)),
+        (d.ATTEMPTS, b"%d" % (1 + d.redrives_of(record.headers))),
+        (d.PAYLOAD, (d.KEPT if kept else d.OMITTED).encode()),
     ]
-    key, value = (None, None) if coordinates_only else (record.key, record.value)
-    return key, value, headers, request, None
+    return None if coordinates_only else record.key, record.value if kept else None, headers, request, None
+
+
+def _where(request: PendingRequest, group: str) -> list[Header]:
+    """Return the headers that say where the request lay; the first of all that are added comes first."""
+    record, place = request.record, request.progress.place
+    return [
+        (d.FIRST, place.topic.encode()),
+        (d.PARTITION, place.partition.to_bytes(4, "big")),
+        (d.OFFSET, record.offset.to_bytes(8, "big")),
+        (d.TIMESTAMP, record.timestamp.to_bytes(8, "big", signed=True)),
+        (d.GROUP, group.encode()),
+    ]
+
+
+def _model(request: PendingRequest, error: RequestError) -> list[Header]:
+    """Return the header that names the version that failed, else what the request asked for, if anything."""
+    asked = "@".join(filter(None, (request.envelope.model, request.envelope.version)))
+    named = error.model or (asked if request.envelope.model else "")
+    return [(d.MODEL, named.encode())] if named else []

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from penstock.consumer.settings import LaneSettings
+from penstock.consumer.lane_settings import LaneSettings
 from penstock.schemas.errors import ConfigurationError
 from penstock.transport.control.settings import ControlSettings
 

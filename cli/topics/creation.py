@@ -19,7 +19,7 @@ from penstock.cli.topics.plan import (
     replication_for,
 )
 from penstock.consumer.lane import Sizes
-from penstock.consumer.settings import LaneSettings
+from penstock.consumer.lane_settings import LaneSettings
 from penstock.core.configuration import Settings
 from penstock.core.settings import LimitsSettings
 from penstock.transport.cluster import Cluster

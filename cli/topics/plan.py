@@ -18,7 +18,7 @@ from typing import Final
 from penstock.cli.remedies import KafkaTools
 from penstock.cli.topics.control_roles import ControlRole
 from penstock.consumer.lane import REQUEST_COMPRESSION, Role, Sizes, in_sync_for, message_bytes, roles
-from penstock.consumer.settings import LaneSettings
+from penstock.consumer.lane_settings import LaneSettings
 from penstock.transport.cluster import Topic
 from penstock.transport.control.topics import CONTROL_SETTINGS, STATUS_SETTINGS
 

@@ -5,6 +5,7 @@ docs/wire.md says the same at length, for people.
 
 from typing import Any, Final
 
+from penstock.schemas import dead_letter as d
 from penstock.schemas import headers as h
 from penstock.schemas.control.command import KEY_HEADER, SIGNATURE_HEADER
 from penstock.schemas.datatypes import DTYPES
@@ -83,6 +84,8 @@ _REQUEST_HEADERS: Final[dict[str, Schema]] = {
     h.TENANT: _said("Whose request it is, for quotas."),
     h.PRIORITY: _said("Read and checked.", pattern="^-?[0-9]+$"),
     h.SCHEMA: _said("Version of this wire format.", enum=[h.SCHEMA_VERSION]),
+    d.REDRIVEN_FROM: _said("topic/partition/offset of the dead letter that it was."),
+    d.REDRIVES: _said("How often it has been sent again since.", pattern="^[0-9]+$"),
     h.CONTENT_TYPE: _said("JSON where it is absent; the other is one tensor's bytes.", enum=[h.JSON_TYPE, h.RAW_TYPE]),
 }
 _LETTER_HEADERS: Final[dict[str, Schema]] = {
@@ -94,7 +97,12 @@ _LETTER_HEADERS: Final[dict[str, Schema]] = {
     "kafka_dlt-original-partition": _said("Its partition, 4 bytes, big-endian."),
     "kafka_dlt-original-offset": _said("Its offset, 8 bytes, big-endian."),
     "kafka_dlt-original-timestamp": _said("Its timestamp in milliseconds, 8 bytes, big-endian."),
-    "kafka_dlt-original-consumer-group": _said("The group that gave it up."),
+    d.GROUP: _said("The group that gave it up."),
+    d.DIGEST: _said("Equal for equal faults.", pattern="^[0-9a-f]{16}$"),
+    d.MODEL: _said("name@version that failed, else as far as the request names one."),
+    d.TIME: _said("When it was written, in epoch milliseconds.", pattern="^[0-9]+$"),
+    d.ATTEMPTS: _said("How often the request has been tried.", pattern="^[0-9]+$"),
+    d.PAYLOAD: _said("Whether the value is the request's.", enum=[d.KEPT, d.OMITTED]),
 }
 _SIGNED: Final[dict[str, Schema]] = {
     KEY_HEADER: _said("Id of the key that signed; not needed where signing is off."),

@@ -4,7 +4,7 @@ import pytest
 
 from penstock.cli.topics.control_roles import control_roles
 from penstock.cli.topics.plan import control_plan, differences
-from penstock.consumer.settings import LaneSettings
+from penstock.consumer.lane_settings import LaneSettings
 from penstock.schemas.errors import ConfigurationError
 from penstock.transport.cluster import Topic
 from penstock.transport.control.settings import ControlSettings

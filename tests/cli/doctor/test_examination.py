@@ -18,7 +18,7 @@ from penstock.cli.doctor import kafka_examination
 from penstock.cli.doctor.finding import Finding
 from penstock.cli.remedies import KafkaTools
 from penstock.cli.topics.creation import TopicSettings, Wanted, make
-from penstock.consumer.settings import LaneSettings
+from penstock.consumer.lane_settings import LaneSettings
 from penstock.schemas.errors import TransportError
 from penstock.transport.settings import KafkaSettings
 from tests.support.examination import examined, settings_of

@@ -14,7 +14,7 @@ from penstock.cli.topics.plan import (
     replication_for,
 )
 from penstock.consumer.lane import KAFKA_MAX_MESSAGE_BYTES, Role, Sizes, roles
-from penstock.consumer.settings import LaneSettings
+from penstock.consumer.lane_settings import LaneSettings
 from penstock.transport.cluster import Partition, Topic
 
 SMALL = Sizes(request=1000, headers=100, reply=1000)

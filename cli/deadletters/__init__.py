@@ -1,0 +1,1 @@
+"""`penstock deadletters`: what could not be answered, and sending it again."""
