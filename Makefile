@@ -1,6 +1,7 @@
 # Penstock. Each target makes the virtual environment it needs in .venv, from the locks in requirements/.
 #   PYTHON=python3.12 make test          another interpreter
 #   make test ARGS="-k lane -x"          arguments for pytest, the demo, or the lock (ARGS=--upgrade)
+#   make chaos MINUTES=20 SEED=7         ARGS="--only 1,9 --picture" for some faults, and a drawing of each run
 
 ifndef PYTHON
 PYTHON := $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -9,22 +10,38 @@ endif
 PACKAGES := api broker cli consumer core producer schemas transport
 OTHERS   := $(wildcard benchmarks examples tests tools)
 ARGS ?=
+MINUTES ?= 20
+SEED ?= 7
 
 # The caller's own Python settings must not leak into .venv. The last one because the packages are installed without
 # bytecode: each process would compile scikit-learn and onnx again, which takes five seconds.
 unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench study lint format reference lock clean python demo-environment test-environment
+.PHONY: help demo test test-matrix chaos storm bench study lint format reference lock clean python demo-environment test-environment
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 demo: demo-environment ## A real Kafka, three models, two workers, every answer compared
 	@.venv/bin/penstock demo $(ARGS)
 
+# Most tests wait for a broker or a process more than they work: two at a time, a file to each, take less than either.
+JOBS ?= 2
 test: test-environment ## Run every test, against a real broker that starts by itself
-	@.venv/bin/python -m pytest $(ARGS)
+	@.venv/bin/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+
+# The releases whose protocols differ: the last of Kafka 3, and two of Kafka 4.
+KAFKAS := 3.9.1 4.1.0 4.3.0
+test-matrix: test-environment ## Run what talks to Kafka against several of its releases
+	@for kafka in $(KAFKAS); do echo "Kafka $$kafka"; PENSTOCK_TEST_KAFKA=$$kafka \
+		.venv/bin/python -m pytest tests/integration tests/transport tests/producer tests/bad_input $(ARGS) || exit 1; done
+
+chaos: test-environment ## Harm a three-node cluster and its workers, and look for what is lost (MINUTES=20 SEED=7)
+	@.venv/bin/python -m tests.chaos.run --minutes $(MINUTES) --seed $(SEED) $(ARGS)
+
+storm: test-environment ## 500,000 requests, one in a hundred of them bad
+	@PENSTOCK_STORM=500000 .venv/bin/python -m pytest -s tests/bad_input/test_storm.py $(ARGS)
 
 bench: test-environment ## Compare the worker with its peers, and write docs/benchmarks/
 	@.venv/bin/python -m benchmarks.compare $(ARGS)

@@ -53,13 +53,22 @@ Outgoing = tuple[bytes | None, bytes | None, Sequence[Header], Any, int | None]
 
 
 class _Lane:
-    """The records of one partition: those waiting, and whether a task is sending them."""
+    """The records of one partition: those waiting, and whether a task is sending them.
 
-    __slots__ = ("busy", "waiting")
+    `suspects` is how many of the first hold one that is too large, as far as is known: so many were refused together.
+    """
+
+    __slots__ = ("busy", "suspects", "waiting")
 
     def __init__(self) -> None:
         self.waiting: deque[Parcel] = deque()
         self.busy = False
+        self.suspects = 0
+
+    @property
+    def most(self) -> int | None:
+        """How many to send at once: half of the suspects, so that each refusal, which costs a producer, halves them."""
+        return max(1, self.suspects // 2) if self.suspects else None
 
 
 class RecordPublisher:
@@ -162,14 +171,14 @@ class RecordPublisher:
             if not lane.waiting:
                 self._lanes.pop(place, None)
 
-    async def _send_next(self, place: TopicPartition, lane: _Lane, most: int | None = None) -> None:
-        """Send one record batch of at most so many records, and settle what Kafka has decided of them."""
+    async def _send_next(self, place: TopicPartition, lane: _Lane) -> None:
+        """Send one record batch, and settle what Kafka has decided of it."""
         producer, start, batch = self._producer, time.monotonic(), list[Parcel]()
         try:
             if producer is None:
                 raise TransportError("not connected")
             builder = RecordBatch(self._max_batch_bytes)
-            batch = fill(builder, lane.waiting, most)
+            batch = fill(builder, lane.waiting, lane.most)
             async with asyncio.timeout(self._send_timeout_s):
                 acknowledged = await producer.send_batch(builder, place.topic, partition=place.partition)
                 written = await acknowledged
@@ -178,14 +187,18 @@ class RecordPublisher:
             lane.waiting.extendleft(reversed(batch))
             await self._rebuild(producer)
             if builder.record_count() > 1 and isinstance(error, TOO_LARGE):
-                await self._send_next(place, lane, builder.record_count() // 2)
-            elif not isinstance(error, _UNKNOWN) or await is_gone(self._options, place.topic):
+                lane.suspects = builder.record_count()
+            elif not isinstance(error, _UNKNOWN) or await is_gone(self._options, place.topic, place.partition):
                 self._refuse(place, lane, [lane.waiting.popleft() for _ in batch], error)
         except Exception as error:  # whatever it is, the records must not be lost with it
             log.warning("publish failed; trying again", topic=place.topic, error=repr(error), records=count(batch))
             lane.waiting.extendleft(reversed(batch))
             await self._rebuild(producer)
+            # What aiokafka asserts: the topic has that partition. One that was deleted and made anew may lack it.
+            if isinstance(error, AssertionError) and await is_gone(self._options, place.topic, place.partition):
+                self._refuse(place, lane, [lane.waiting.popleft() for _ in batch], _UNKNOWN())
         else:
+            lane.suspects = max(0, lane.suspects - count(batch))
             self._acknowledged(place, batch, written.offset, time.monotonic() - start)
 
     def _acknowledged(self, place: TopicPartition, batch: list[Parcel], offset: int, took_s: float) -> None:
@@ -198,6 +211,7 @@ class RecordPublisher:
 
     def _refuse(self, place: TopicPartition, lane: _Lane, batch: list[Parcel], error: Exception) -> None:
         log.warning("records refused", topic=place.topic, partition=place.partition, error=repr(error))
+        lane.suspects = 0
         self.pending -= count(batch)
         rest, lane.waiting = lane.waiting, deque()  # what is added in place of a refused record keeps its place
         for parcel in batch:

@@ -152,15 +152,15 @@ class TopicDirectory:
         self._counts = {topic: count for topic, count in counts.items() if count}
 
 
-async def is_gone(client_options: dict[str, Any], topic: str) -> bool:
-    """Tell whether the cluster answers and has no such topic; asking creates none."""
+async def is_gone(client_options: dict[str, Any], topic: str, partition: int = 0) -> bool:
+    """Tell whether the cluster answers and has no such topic, or not that partition of it; asking creates none."""
     directory = TopicDirectory(client_options)
     try:
         await directory._open()
     except _FAILURES:
         return False
     await directory.close()
-    return directory.partitions(topic) == 0
+    return directory.partitions(topic) <= partition
 
 
 async def create_topics(
