@@ -26,6 +26,7 @@ def worker(
     settings: Overrides = None,
     child: Annotated[int | None, typer.Option(hidden=True)] = None,
     client_id: Annotated[str | None, typer.Option(hidden=True)] = None,
+    journal: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Serve: read requests, run models, write replies.
 
@@ -68,7 +69,9 @@ def worker(
         # Children get the same command line; what the supervisor adds to it is read last.
         command = ["-m", "penstock.cli.main", *sys.argv[1:]]
         raise typer.Exit(asyncio.run(Supervisor(loaded, command).run()))
-    service_of = Service(loaded, client_id=client_id, port_offset=child or 0, supervised=child is not None)
+    service_of = Service(
+        loaded, client_id=client_id, port_offset=child or 0, supervised=child is not None, journal=journal
+    )
     try:
         asyncio.run(service_of.run())
     except PenstockError:

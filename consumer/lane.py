@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from penstock.consumer.settings import LaneSettings
+from penstock.consumer.lane_settings import LaneSettings
 from penstock.core.settings import LimitsSettings
 
 KAFKA_MAX_MESSAGE_BYTES: Final = 1_048_588  # Kafka's default of max.message.bytes

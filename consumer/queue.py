@@ -61,6 +61,11 @@ class RequestQueue:
         """Have the inference loop look again: what could not run may be able to now."""
         self._added.set()
 
+    def rest(self, model: str, rests: bool) -> None:
+        """Hold the requests of a model back, or let them go on."""
+        self._batcher.rest(model, rests)
+        self._added.set()
+
     def take(self) -> Batch[PendingRequest] | None:
         """Take the next batch if one is due."""
         self._taken.set()

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from penstock.core.given_models import given_models
+from penstock.core.isolation.choice import isolation_of
 from penstock.core.metrics import Metrics
 from penstock.core.model import Model
 from penstock.core.model_table import ModelTable
@@ -87,7 +88,12 @@ def _brought(settings: ServedModelsSettings, given: Mapping[str, object]) -> lis
         raise ConfigurationError(f"models.load: no model {absent[0]!r} among those given: {', '.join(given)}")
     check_default(settings, given, "those given")
     chosen = {name: given[name] for name in settings.load or given}
-    models = given_models(chosen, providers=settings.providers, intra_op_threads=settings.intra_op_threads)
+    models = given_models(
+        chosen,
+        providers=settings.providers,
+        intra_op_threads=settings.intra_op_threads,
+        isolation=isolation_of(settings),
+    )
     return [(model.name, model.version, partial(_itself, model)) for model in models]
 
 

@@ -2,6 +2,8 @@
 
 A child that dies is taken out of the group, because the coordinator would otherwise wait for it until its session
 ends and nobody would serve meanwhile; and it is started again, at once the first time, then after a growing pause.
+Before it leaves the group, all members can read what its model was running, see `journal_topic.py`: a request that
+kills whoever runs it then kills no more than two others.
 Children hold a pipe from here as their standard input: when it closes, their supervisor is gone, and they drain.
 """
 
@@ -14,6 +16,9 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
+from penstock.consumer.journal import Death, journal_file, read_journal
+from penstock.consumer.journal_topic import publish_death
+from penstock.consumer.memory_kills import memory_kills
 from penstock.consumer.process_name import process_name
 from penstock.consumer.service import EXIT_AT_ONCE
 from penstock.consumer.settings import ServiceSettings
@@ -26,12 +31,26 @@ log = Logger(__name__)
 EXIT_CONFIGURATION: Final = 2  # starting such a child again cannot help
 _STABLE_S: Final = 30.0  # a child that lived this long had nothing wrong from the start
 _MAX_PAUSE_S: Final = 10.0
+_TELL_S: Final = 5.0  # less than a session: the others are not to take over before
 _KILL_AFTER_S: Final = 10.0  # beyond the children's own shutdown deadline
 
 
 def next_pause_s(last_s: float, lived_s: float) -> float:
     """Return how long to wait before a dead child is started again: not at all when it had lived well."""
     return 0.0 if lived_s > _STABLE_S else min(last_s * 2 + 0.25, _MAX_PAUSE_S)
+
+
+def may_be_of_a_request(status: int, kills_before: int | None, kills_after: int | None) -> bool:
+    """Tell whether a child may have died of what its model ran, and not by somebody's wish.
+
+    Args:
+        status: its exit status.
+        kills_before: how often the kernel had killed for want of memory when it was started.
+        kills_after: and when it was dead: a SIGKILL that the kernel did not send came from outside.
+    """
+    if status in (0, EXIT_AT_ONCE, -signal.SIGTERM, -signal.SIGINT):
+        return False
+    return status != -signal.SIGKILL or kills_before is None or kills_before != kills_after
 
 
 class Supervisor:
@@ -85,7 +104,10 @@ class Supervisor:
             lives += 1
             client_id = f"{self._name}-{number}-{lives}"
             started = time.monotonic()
-            status = await self._live(number, client_id)
+            kills = memory_kills()
+            with journal_file() as journal:
+                status = await self._live(number, client_id, journal)
+                death = read_journal(journal)
             if self._stopping.is_set():
                 self._status = self._status or (status if status > 0 else 0)
                 return
@@ -95,17 +117,21 @@ class Supervisor:
                 return
             log.error("worker process died", number=number, status=status, lived_s=round(time.monotonic() - started, 1))
             pause_s = next_pause_s(pause_s, time.monotonic() - started)
+            if death and may_be_of_a_request(status, kills, memory_kills()):
+                await self._tell(client_id, death)
             await self._leave(client_id)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause_s)
 
-    async def _live(self, number: int, client_id: str) -> int:
+    async def _live(self, number: int, client_id: str, journal: int) -> int:
         """Run one child from start to end and return its exit status."""
         child = await asyncio.create_subprocess_exec(
             sys.executable,
             *self._command,
             f"--child={number}",
             f"--client-id={client_id}",
+            f"--journal={journal}",
+            pass_fds=(journal,),
             stdin=asyncio.subprocess.PIPE,
             # Ctrl-C on a terminal is for the supervisor, which tells its children once: twice would end them at once.
             start_new_session=True,
@@ -126,6 +152,16 @@ class Supervisor:
         await asyncio.sleep(self._settings.worker.shutdown_timeout_s + _KILL_AFTER_S)
         log.error("worker process did not stop; killed", pid=child.pid)
         child.kill()
+
+    async def _tell(self, client_id: str, death: Death) -> None:
+        """Say what a child ran when it died."""
+        options, group = self._settings.kafka.client_options(), self._settings.worker.group_id
+        places = [f"{run.topic}/{run.partition}/{run.first}-{run.last}" for run in death]
+        log.warning("requests that ran in a dead process", model=death[0].model, between=places)
+        try:
+            await publish_death(options, group, death, client_id=client_id, timeout_s=_TELL_S)
+        except TransportError as error:
+            log.warning("nobody else knows of them", error=str(error))
 
     async def _leave(self, client_id: str) -> None:
         options = self._settings.kafka.client_options()

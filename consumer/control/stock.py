@@ -5,6 +5,7 @@ from typing import Protocol
 
 from penstock.consumer.control.tracked_model import TrackedModel
 from penstock.core.given_models import given_models
+from penstock.core.isolation.choice import isolation_of
 from penstock.core.model import Model, Signature
 from penstock.core.model_table import close_model
 from penstock.core.repository import check_default, wanted
@@ -143,7 +144,12 @@ class GivenStock:
             raise ConfigurationError(f"models.load: no model {absent[0]!r} among those given: {', '.join(given)}")
         check_default(settings, given, "those given")
         chosen = {name: given[name] for name in settings.load or given}
-        made = given_models(chosen, providers=settings.providers, intra_op_threads=settings.intra_op_threads)
+        made = given_models(
+            chosen,
+            providers=settings.providers,
+            intra_op_threads=settings.intra_op_threads,
+            isolation=isolation_of(settings),
+        )
         self._models: dict[str, Model] = {model.name: model for model in made}
 
     def names(self) -> Sequence[str]:
