@@ -10,7 +10,7 @@ work that ends late still reports to it, and nobody reads it any more. That is h
 can never commit anything.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, Protocol
 
 from aiokafka.structs import TopicPartition
@@ -125,6 +125,14 @@ class PartitionProgress:
             self.next_offset = self.position = position
         self.position = max(self.position, position)
 
+    def cut_off(self, end: int) -> "PartitionProgress":
+        """Return the state of a log that ends earlier by now: what is finished stays so, the rest is served again."""
+        finished = FinishedSet()
+        for start, stop in self._finished:
+            if start < end:
+                finished.add(start, min(stop, end))
+        return PartitionProgress(self.place, min(self.next_offset or 0, end), finished)
+
     def finish(self, start: int, stop: int) -> None:
         """Count `[start, stop)` as finished: answered, or dead-lettered, and acknowledged by Kafka."""
         if start == self.next_offset and not self._finished:
@@ -146,6 +154,28 @@ class PartitionProgress:
             return None
         state = (self.next_offset, self._finished.encode(self.next_offset))
         return None if state == self._committed else state
+
+    def after(self, runs: Iterable[tuple[int, int]]) -> tuple[int, str] | None:
+        """Return next offset and metadata as they would be with these runs finished too; nothing changes here.
+
+        Returns:
+            None where the finished set would not fit a commit: what it leaves out would be done again.
+        """
+        finished, next_offset = FinishedSet(), self.next_offset or 0
+        for start, stop in (*self._finished, *runs):
+            if start == next_offset and not finished:
+                next_offset = stop
+            else:
+                finished.add(start, stop)
+        next_offset = finished.pop_from(next_offset)
+        metadata = finished.encode(next_offset)
+        fits = len(finished) <= _FEW_RUNS or len(FinishedSet.decode(metadata, next_offset)) == len(finished)
+        return (next_offset, metadata) if fits else None
+
+    @property
+    def committed_state(self) -> tuple[int | None, str]:
+        """Next offset and metadata as they were committed last."""
+        return self._committed
 
     def committed(self, state: tuple[int, str]) -> None:
         """Remember what a commit has stored."""

@@ -22,6 +22,7 @@ _OVERHEAD: Final = _HEAD.size + _REST.size
 _VERSION: Final = 2
 _NO_LEADER_EPOCH: Final = -1
 _PLAIN: Final = 0  # attributes: not compressed, not transactional, the sender's timestamps
+_TRANSACTIONAL: Final = 0x10
 
 
 class RecordBatch(BatchBuilder):  # type: ignore[misc]  # aiokafka has no types
@@ -30,6 +31,8 @@ class RecordBatch(BatchBuilder):  # type: ignore[misc]  # aiokafka has no types
     Args:
         max_bytes: bytes of the whole batch; the first record is taken whatever its size.
     """
+
+    _attributes = _PLAIN
 
     def __init__(self, max_bytes: int) -> None:
         self._room = max_bytes - _OVERHEAD
@@ -103,10 +106,27 @@ class RecordBatch(BatchBuilder):  # type: ignore[misc]  # aiokafka has no types
         if self._built is None:
             stamps = (self._first_ms or 0, self._last_ms)
             checked = b"".join(
-                (_REST.pack(_PLAIN, self._count - 1, *stamps, *self._producer, self._count), *self._parts)
+                (_REST.pack(self._attributes, self._count - 1, *stamps, *self._producer, self._count), *self._parts)
             )
             size = _HEAD.size + len(checked) - _UNCOUNTED
             head = _HEAD.pack(0, size, _NO_LEADER_EPOCH, _VERSION, checksum(checked))
             self._built = head + checked
             self._parts = []
         return self._built
+
+
+class TransactionalBatch(RecordBatch):
+    """A record batch that readers of committed records see when its transaction has committed."""
+
+    _attributes = _TRANSACTIONAL
+
+    def __len__(self) -> int:
+        return self._count
+
+    def belongs_to(self, producer_id: int, producer_epoch: int, sequence: int) -> None:
+        """Say whose it is, and the sequence number of its first record; once, before it is encoded."""
+        self._set_producer_state(producer_id, producer_epoch, sequence)
+
+    def encoded(self) -> bytes:
+        """Return the whole batch as Kafka takes it."""
+        return self._build()

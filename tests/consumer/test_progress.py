@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from penstock.consumer.finished_set import MAX_METADATA_BYTES, FinishedSet
 from penstock.consumer.progress import PartitionProgress, Record
+from tests.support.examples import examples
 
 PLACE = TopicPartition("requests", 3)
 
@@ -144,7 +145,7 @@ class ProgressMachine(RuleBasedStateMachine):
         assert self.progress.next_offset == (self.log[-1] + 1 if self.log else self.next_offset)
 
 
-ProgressMachine.TestCase.settings = settings(max_examples=100, stateful_step_count=25, deadline=None)
+ProgressMachine.TestCase.settings = settings(max_examples=examples(200), stateful_step_count=25, deadline=None)
 test_no_interleaving_loses_or_repeats_an_offset = ProgressMachine.TestCase
 
 
@@ -289,3 +290,15 @@ def test_repr_shows_how_far_it_has_come() -> None:
     progress = progress_at(10, (12, 14))
     assert repr(progress) == "<PartitionProgress requests/3 next=10 position=10 <FinishedSet [(12, 14)]>>"
     assert progress.source == b"requests/3/"
+
+
+def test_a_log_that_was_cut_off_is_served_from_what_is_unfinished_before_its_end() -> None:
+    progress = PartitionProgress(PLACE, 10)
+    admitted(progress, *range(10, 40))
+    progress.finish(10, 12)
+    progress.finish(15, 18)
+    progress.finish(25, 30)
+    cut = progress.cut_off(27)
+    assert (cut.next_offset, cut.position) == (12, 12)
+    assert admitted(cut, *range(12, 27)) == [12, 13, 14, *range(18, 25)]
+    assert progress.cut_off(5).next_offset == 5
