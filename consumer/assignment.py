@@ -17,6 +17,7 @@ from aiokafka.structs import TopicPartition
 
 from penstock.consumer.finished_set import FinishedSet
 from penstock.consumer.progress import PartitionProgress
+from penstock.consumer.transacting import Transacting
 from penstock.schemas.errors import TransportError
 from penstock.schemas.logger import Logger
 from penstock.transport.group import CommittedOffsets
@@ -36,6 +37,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka h
         beginning: the group's policy for a partition without a commit: True starts at its first record.
         timeout_s: bound on one attempt to open the gates; while no broker answers there are more.
         before_opening: called with `timeout_s` before each attempt; TransportError has it tried again.
+        after_closing: called when gates have been closed.
 
     `epoch` and `open` change in the two callbacks only; `failure` is set there and read by the worker.
     """
@@ -43,12 +45,13 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka h
     def __init__(
         self,
         consumer: AIOKafkaConsumer,
-        committed: CommittedOffsets,
+        committed: CommittedOffsets | Transacting,
         drain: Callable[[], Awaitable[None]],
         *,
         beginning: bool,
         timeout_s: float,
         before_opening: Callable[[float], Awaitable[None]] | None = None,
+        after_closing: Callable[[], None] = lambda: None,
     ) -> None:
         self._consumer = consumer
         self._committed = committed
@@ -56,6 +59,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka h
         self._beginning = beginning
         self._timeout_s = timeout_s
         self._before_opening = before_opening
+        self._after_closing = after_closing
         self.epoch = 0
         self.open: dict[TopicPartition, PartitionProgress] = {}
         self.assigned = False
@@ -101,6 +105,16 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka h
             took_s=round(time.monotonic() - start, 3),
         )
 
+    def reopen(self, place: TopicPartition, offset: int) -> None:
+        """Serve an open partition whose log ends at an offset now, before what was read of it.
+
+        What is in flight of it reports to nobody any more; of that, what lies before the end is read and served again.
+        """
+        before = self.open[place]
+        before.closed = True
+        self.open[place] = before.cut_off(offset)
+        self._consumer.seek(place, self.open[place].position)
+
     def stop(self) -> None:
         """Close every gate for good."""
         self._stopped = True
@@ -112,6 +126,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka h
             progress.closed = True
         self.open = {}
         self.assigned = False
+        self._after_closing()
 
     async def _read_when_answered(self, places: list[TopicPartition]) -> dict[TopicPartition, PartitionProgress]:
         """Read the committed state, however long no broker answers; a lost session brings a new assignment."""

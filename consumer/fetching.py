@@ -14,7 +14,10 @@ from penstock.consumer.assignment import Assignment
 from penstock.consumer.backpressure import Valve
 from penstock.consumer.block import RequestBlock
 from penstock.consumer.control.steering import Steering
+from penstock.consumer.failure_cap_gate import FailureGate
+from penstock.consumer.fetch_errors import hopeless, is_too_early
 from penstock.consumer.intake import Intake
+from penstock.consumer.lost_requests import LostRequests
 from penstock.consumer.outbox import Outbox
 from penstock.consumer.pending import PendingRequest
 from penstock.consumer.progress import PartitionProgress, Record
@@ -23,18 +26,11 @@ from penstock.consumer.salvage import Salvage, Salvaged
 from penstock.consumer.spans import Span, steps
 from penstock.core.decoding.decoder import STEP
 from penstock.core.metrics import Metrics
-from penstock.schemas.errors import TransportError
 from penstock.schemas.logger import Logger
 from penstock.transport.raw_records import is_unreadable
 
 log = Logger(__name__)
 
-# What the group's coordinator will say again each time, until somebody changes a setting or a right.
-_HOPELESS = (
-    kafka_errors.InvalidSessionTimeoutError,
-    kafka_errors.GroupAuthorizationFailedError,
-    kafka_errors.TopicAuthorizationFailedError,
-)
 _BATCHES_AHEAD = 4  # batches that wait for the engine; the rest waits in Kafka
 _POLL_S = 0.2  # how long one fetch call waits for records
 _HELD_POLL_S = 0.01  # how soon it is noticed that there is room again
@@ -52,9 +48,10 @@ class Fetching:
         outbox: gets what cannot be answered.
         valve: counts what is taken in.
         metrics: where what is passed over is counted.
-        max_records: the most records of one fetch call.
+        gate: how much of it a fetch call may bring; nothing while nearly all requests fail.
         client_options: keyword arguments for aiokafka's clients that concern the connection.
         steering: what throttles and lanes make of it; while nobody commands any, it fetches what there is.
+        lost: passes over what Kafka does not have any more.
 
     Attributes:
         taking_in: held while a fetch is turned into chunks; whoever drains takes it first.
@@ -70,9 +67,10 @@ class Fetching:
         outbox: Outbox,
         valve: Valve,
         metrics: Metrics,
-        max_records: int,
+        gate: FailureGate,
         client_options: dict[str, Any],
         steering: Steering,
+        lost: LostRequests,
     ) -> None:
         self._consumer = consumer
         self._assignment = assignment
@@ -81,15 +79,21 @@ class Fetching:
         self._outbox = outbox
         self._valve = valve
         self._metrics = metrics
-        self._max_records = max_records
+        self._gate = gate
         self._steering = steering
         self._full_since: float | None = None  # monotonic seconds
         self._salvage = Salvage(consumer, outbox, client_options)
+        self._lost = lost
         self._stopping = False
         self.taking_in = asyncio.Lock()
 
     def __repr__(self) -> str:
         return f"<Fetching {'stopping' if self._stopping else 'on'}, {len(self._consumer.paused())} partitions paused>"
+
+    @property
+    def full(self) -> bool:
+        """Whether there is no room for more at the moment."""
+        return self._full_since is not None or self._gate.holding
 
     def stop(self) -> None:
         """End after the fetch in progress."""
@@ -105,7 +109,7 @@ class Fetching:
             if self._assignment.failure is not None:
                 raise self._assignment.failure
             full_for_s = self._full_for_s()
-            self._apply_back_pressure(pause=full_for_s > _PATIENCE_S)
+            self._apply_back_pressure(pause=self._gate.look() or full_for_s > _PATIENCE_S)
             if 0 < full_for_s <= _PATIENCE_S:
                 await self._queue.wait_until_taken(_HELD_POLL_S)
                 continue
@@ -121,26 +125,27 @@ class Fetching:
     async def _fetch(self) -> dict[TopicPartition, list[Record]]:
         # While all is paused nothing can come, and the engine must not run dry before the next look at its queue.
         wait_s = _POLL_S if self._full_since is None else _HELD_POLL_S
-        most = min(self._max_records, self._room)
+        most = min(self._gate.most, self._room)
         try:
             # Never cancelled: a cancelled getmany leaks its fetch count, and idle detection is off for good.
-            return await self._steering.fetch(most, wait_s)
+            return self._gate.let_in(await self._steering.fetch(most, wait_s))
         except Exception as error:
             # What the failed call had taken out of the client's buffers already must be fetched again: a gap in
             # the offsets would count as finished.
             partitions = self._assignment.open
             self._salvage.go_back(partitions)
             try:
+                if isinstance(error, kafka_errors.OffsetOutOfRangeError):
+                    await self._lost.pass_over(error.args[0], partitions)
+                    return {}
                 if not is_unreadable(error):
                     raise
                 await self._take_in_salvaged(await self._salvage.read(partitions))
-            except _HOPELESS as failure:
-                raise TransportError(
-                    f"the group refuses this worker: {failure!r}. Check worker.group_id and the rights on it, and "
-                    "worker.session_timeout_s, which the broker holds between 6 and 1800 seconds by default."
-                ) from failure
-            except kafka_errors.KafkaError as failure:
-                log.warning("fetch failed; trying again", error=repr(failure))
+            except (kafka_errors.KafkaError, TimeoutError) as failure:
+                if (refusal := hopeless(failure)) is not None:
+                    raise refusal from failure
+                if not is_too_early(failure):
+                    log.warning("fetch failed; trying again", error=repr(failure))
                 await asyncio.sleep(_POLL_S)
             self._salvage.go_back(partitions)
         return {}
@@ -171,7 +176,7 @@ class Fetching:
         """Take in what throttles held back, as far as they let it go now and there is room."""
         await self._steering.lanes.look()
         async with self.taking_in:
-            if self._full_since is None and not self._assignment.draining:
+            if not self.full and not self._assignment.draining:
                 # Not all the room: what others send has to get past a long queue that is let out.
                 spans = self._steering.throttling.release(max(1, self._room * 3 // 4))
                 await self._outbox.look_up_reply_topics({span.envelope.reply_topic for span in spans})

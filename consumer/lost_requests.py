@@ -52,8 +52,8 @@ class LostRequests:
 
     Args:
         consumer: which reads, and is told where to go on.
-        reopen: called with a partition and an offset: it is served from there on, and what is in flight of it reports
-            to nobody any more.
+        reopen: called with a partition whose log ends at an offset now: what was unfinished before that is read again,
+            and what is in flight of it reports to nobody any more.
         metrics: where lost requests are counted.
         timeout_s: bound on asking where the log begins and ends.
     """

@@ -1,7 +1,7 @@
 """The outbox: everything the worker writes, and what happens when Kafka will not take it.
 
 Each request leaves by one of three ways, and is reported as finished only when Kafka has acknowledged it: a
-reply, an error reply, or a dead letter.
+reply, an error reply, or a dead letter. One that kills whatever runs it leaves by the last two, one after the other.
 """
 
 import asyncio
@@ -10,10 +10,13 @@ from typing import Any, Final
 
 from penstock.consumer.block import RequestBlock
 from penstock.consumer.dead_letters import dead_letter
+from penstock.consumer.failure_cap_causes import is_own
+from penstock.consumer.failure_cap_gate import FailureGate
 from penstock.consumer.pending import PendingRequest, finish
 from penstock.consumer.reply_builder import ReplyBuilder
 from penstock.consumer.routes import ReplyRouter
 from penstock.consumer.settings import WorkerSettings
+from penstock.consumer.transacting import Transacting
 from penstock.core.batch import Batch
 from penstock.core.engine import Inference
 from penstock.core.metrics import Metrics
@@ -25,7 +28,7 @@ from penstock.transport.topics import TopicDirectory, create_topics
 log = Logger(__name__)
 
 _RETRY_S: Final = 1.0
-_OVERHEAD: Final = 1024  # bytes of a reply's key and headers, and of the batch around it
+BATCH_OVERHEAD: Final = 1024  # bytes of a reply's key and headers, and of the batch around it
 
 
 class Outbox:
@@ -36,7 +39,9 @@ class Outbox:
         client_options: keyword arguments for aiokafka's clients that concern the connection.
         directory, router: where answers may go.
         metrics: where outcomes are counted.
+        gate: is told which outcomes are the service's own failures.
         on_finished: called with the rows and bytes of requests whose outcome Kafka has acknowledged.
+        transacting: writes what there is in transactions; None where a publisher of the outbox's own writes it.
     """
 
     def __init__(
@@ -47,21 +52,26 @@ class Outbox:
         directory: TopicDirectory,
         router: ReplyRouter,
         metrics: Metrics,
+        gate: FailureGate,
         on_finished: Callable[[int, int], None],
+        transacting: Transacting | None = None,
     ) -> None:
         self._settings = settings
         self._options = client_options
         self._directory = directory
         self._router = router
         self._metrics = metrics
+        self._gate = gate
         self._on_finished = on_finished
         self._builder = ReplyBuilder(settings.max_reply_bytes)
-        self._publisher = RecordPublisher(
+        self._publisher = transacting or RecordPublisher(
             client_options,
             on_acked=self._acked,
             on_refused=self._refused,
-            max_batch_bytes=settings.max_reply_bytes + _OVERHEAD,
+            max_batch_bytes=settings.max_reply_bytes + BATCH_OVERHEAD,
         )
+        if transacting is not None:
+            transacting.report_to(acked=self._acked, refused=self._refused, dropped=self._dropped, bury=self.bury)
         self._burials: set[asyncio.Task[None]] = set()
         self._buried = 0  # dead letters not yet handed to the publisher
 
@@ -102,6 +112,7 @@ class Outbox:
     def bury(self, requests: list[PendingRequest]) -> None:
         """Write dead letters for requests that cannot be answered."""
         self._buried += len(requests)
+        self._gate.count_buried(requests)
         task = asyncio.get_running_loop().create_task(self._bury(requests))
         self._burials.add(task)
         task.add_done_callback(self._burials.discard)
@@ -121,7 +132,10 @@ class Outbox:
                     reason = request.error.code if request.error else ErrorCode.UNREADABLE
                     self._metrics.dead_letters.labels(reason.value).inc()
                 request.burials += 1
-                record: Outgoing = dead_letter(request, self._settings.group_id, coordinates_only=again)
+                keep = self._settings.dead_letter_payload == "keep"
+                record: Outgoing = dead_letter(
+                    request, self._settings.group_id, coordinates_only=again, with_payload=keep
+                )
                 self._buried -= 1
                 self._publisher.add(topic, request.progress.place.partition % count, [record])
 
@@ -151,7 +165,22 @@ class Outbox:
             requests.finish()
             self._on_finished(requests.held_rows, requests.weight)
         else:
-            self._on_finished(*finish(requests))
+            self._on_finished(*finish(self._done_with(requests)))
+
+    def _dropped(self, requests: Sequence[PendingRequest]) -> None:
+        """Forget requests of a partition that is another worker's by now."""
+        if isinstance(requests, RequestBlock):
+            self._on_finished(requests.held_rows, requests.weight)
+        else:
+            self._on_finished(sum(each.held_rows for each in requests), sum(each.weight for each in requests))
+
+    def _done_with(self, requests: Sequence[PendingRequest]) -> Sequence[PendingRequest]:
+        """Return those whose outcome is complete: an error reply POISON is followed by a dead letter."""
+        poison = [each for each in requests if each.error and each.error.code is ErrorCode.POISON and not each.burials]
+        if not poison:
+            return requests
+        self.bury(poison)
+        return [each for each in requests if each not in poison]
 
     def _refused(self, request: PendingRequest, error: Exception) -> None:
         """Find another way out for a request whose outcome Kafka will not take."""
@@ -164,7 +193,7 @@ class Outbox:
 
     def _count(self, batch: Batch[PendingRequest], inference: Inference) -> None:
         model = batch.key.model
-        good = 0
+        good = failed = 0
         for chunk in batch.chunks:
             if isinstance(chunk.requests, RequestBlock):
                 good += len(chunk.requests)
@@ -174,8 +203,11 @@ class Outbox:
                     good += 1
                 else:
                     self._metrics.requests.labels(model, request.error.code.value).inc()
+                    failed += is_own(request.error.code)
         if good:
             self._metrics.requests.labels(model, "ok").inc(good)
+        if good or failed:
+            self._gate.count(model, good, failed)
         if batch.rows:
             self._metrics.observe_batch(model, batch.rows, inference.waited_s, inference.ran_s)
 

@@ -9,36 +9,41 @@ counts every request from its intake to the acknowledgement of its outcome.
 
 import asyncio
 import contextlib
-import time
 from typing import TYPE_CHECKING, Final
 
 from aiokafka import errors as kafka_errors
 
 from penstock.consumer.assignment import Assignment
 from penstock.consumer.backpressure import Bounds, Valve
-from penstock.consumer.committer import Committer
 from penstock.consumer.control.lanes import Lanes
 from penstock.consumer.control.partitions import Partitions
 from penstock.consumer.control.steering import Steering
 from penstock.consumer.control.throttling import Throttling
+from penstock.consumer.delivery import delivery_of
+from penstock.consumer.draining import Draining
+from penstock.consumer.failure_cap_gate import FailureGate
 from penstock.consumer.fetching import Fetching
 from penstock.consumer.inferring import Inferring
 from penstock.consumer.intake import Intake
+from penstock.consumer.journal import RunJournal
+from penstock.consumer.journal_topic import SuspectsReader
 from penstock.consumer.lag_gauges import LagGauges
-from penstock.consumer.member import member
+from penstock.consumer.lost_requests import LostRequests
+from penstock.consumer.member import REBALANCE_TIMEOUT_S, member
 from penstock.consumer.model_gauges import ModelGauges
 from penstock.consumer.outbox import Outbox
+from penstock.consumer.pipeline_gauges import show_pipeline
 from penstock.consumer.queue import RequestQueue
 from penstock.consumer.routes import ReplyRouter
 from penstock.consumer.settings import EmbeddedSettings
 from penstock.consumer.startup import ensure_topics
+from penstock.consumer.watchdog import Watchdog
 from penstock.core.batcher import BatchPolicy, MicroBatcher
 from penstock.core.engine import InferenceEngine
 from penstock.core.metrics import Metrics
 from penstock.core.model_table import ModelTable
 from penstock.schemas.errors import TransportError
 from penstock.schemas.logger import Logger
-from penstock.transport.group import CommittedOffsets
 from penstock.transport.topics import TopicDirectory
 
 if TYPE_CHECKING:
@@ -46,7 +51,6 @@ if TYPE_CHECKING:
 
 log = Logger(__name__)
 
-_IDLE_POLL_S: Final = 0.005
 _CLOSE_S: Final = 5.0  # to leave the group and disconnect, after the deadline of the drain
 
 
@@ -59,6 +63,7 @@ class Pipeline:
         metrics: where everything is counted.
         client_id: of this process alone, so that its supervisor can find its membership.
         control: follows commands; None where none are followed.
+        journal: notes what runs, for a supervisor; None where there is none.
 
     `state` says what it is doing: starting, running, draining, stopped. Only the methods here change it.
     """
@@ -71,6 +76,7 @@ class Pipeline:
         *,
         client_id: str,
         control: "WorkerControl | None" = None,
+        journal: RunJournal | None = None,
     ) -> None:
         worker = settings.worker
         self._control = control
@@ -80,36 +86,40 @@ class Pipeline:
         options = {**settings.kafka.client_options(), "client_id": client_id}
         self._options = options
         self._models = models
-        self._engine = InferenceEngine(models)
+        self._engine = InferenceEngine(models, journal)
         self._queue = RequestQueue(MicroBatcher(BatchPolicy(**settings.batching.model_dump()), models.is_ready))
-        self._valve = Valve(
-            Bounds(
-                max_bytes=worker.max_buffered_bytes,
-                max_rows=worker.max_buffered_rows,
-                resume_fraction=worker.resume_fraction,
-            )
+        bounds = Bounds(
+            max_bytes=worker.max_buffered_bytes,
+            max_rows=worker.max_buffered_rows,
+            resume_fraction=worker.resume_fraction,
         )
+        self._valve = Valve(bounds)
         self._directory = TopicDirectory(options)
-        router = ReplyRouter(self._directory, worker.reply_topic, worker.may_reply_to)
-        self._outbox = Outbox(
-            worker, options, directory=self._directory, router=router, metrics=metrics, on_finished=self._valve.let_out
-        )
+        router = ReplyRouter(self._directory, worker.reply_topic, settings.may_reply_to)
         self._consumer = member(settings.worker, options)
-        self._committed = CommittedOffsets(options, worker.group_id)
+        self._gate = FailureGate.of(worker, metrics, models, lambda: self._draining.idle)
+        delivery = delivery_of(settings, options, self._consumer, lambda: self._assignment.open, metrics)
+        self._committed, self._committer = delivery.committed, delivery.committer
+        self._outbox = Outbox(
+            worker,
+            options,
+            directory=self._directory,
+            router=router,
+            metrics=metrics,
+            gate=self._gate,
+            on_finished=self._valve.let_out,
+            transacting=delivery.transacting,
+        )
+        catch_up = control.catch_up if control else None
+        self._deaths = SuspectsReader(options, worker.group_id, self._directory, before=catch_up)
         self._assignment = Assignment(
             self._consumer,
             self._committed,
-            self._drain_for_rebalance,
+            lambda: self._draining.for_rebalance(),  # noqa: PLW0108  # it is made last
             beginning=worker.auto_offset_reset == "earliest",
             timeout_s=settings.kafka.request_timeout_s,
-            before_opening=control.catch_up if control else None,
-        )
-        self._committer = Committer(
-            self._consumer,
-            lambda: self._assignment.open,
-            metrics,
-            interval_s=worker.commit_interval_s,
-            timeout_s=max(1.0, worker.drain_timeout_s),
+            before_opening=self._deaths.catch_up,
+            after_closing=delivery.after_closing,
         )
         self.partitions = Partitions(self._consumer, self._assignment)
         self.throttling = Throttling(
@@ -124,22 +134,41 @@ class Pipeline:
             outbox=self._outbox,
             valve=self._valve,
             metrics=metrics,
-            max_records=worker.fetch_max_records,
+            gate=self._gate,
             client_options=options,
             steering=Steering(self._consumer, self.partitions, self.throttling, self.lanes),
+            lost=LostRequests(
+                self._consumer, self._assignment.reopen, metrics, timeout_s=settings.kafka.request_timeout_s
+            ),
+        )
+        self._watchdog = Watchdog(
+            consumer=self._consumer,
+            opened=lambda: self._assignment.open if self._assignment.assigned else None,
+            has_room=lambda: not self._fetching.full,
+            topic=worker.request_topics[0],
+            metrics=metrics,
+            limit_s=worker.stall_timeout_s,
+            rebalance_s=REBALANCE_TIMEOUT_S,
         )
         offer = control.offer if control else None
-        self._inferring = Inferring(self._queue, self._engine, self._outbox, models, offer)
+        suspects = self._deaths.suspects
+        budget_s = settings.models.retry_budget_s
+        self._inferring = Inferring(
+            self._queue, self._engine, self._outbox, models, offer, suspects=suspects, retry_budget_s=budget_s
+        )
+        self._draining = Draining(
+            worker,
+            fetching=self._fetching,
+            queue=self._queue,
+            inferring=self._inferring,
+            outbox=self._outbox,
+            valve=self._valve,
+            committer=self._committer,
+        )
         models.on_change = self._queue.wake
-        metrics.max_bytes.set(worker.max_buffered_bytes)
-        metrics.max_rows.set(worker.max_buffered_rows)
         if control is None:  # else it shows what changes
             ModelGauges(metrics).show(models)
-        # Read when the metrics are asked for, in the HTTP server's thread.
-        metrics.buffered_bytes.set_function(lambda: self._valve.bytes)
-        metrics.buffered_rows.set_function(lambda: self._valve.rows)
-        metrics.partitions.set_function(lambda: len(self._assignment.open))
-        metrics.epoch.set_function(lambda: self._assignment.epoch)
+        show_pipeline(metrics, self._valve, bounds, self._assignment)
 
     def __repr__(self) -> str:
         return f"<Pipeline {self.state} {self._assignment!r} {self._valve!r}>"
@@ -149,7 +178,9 @@ class Pipeline:
         """Why it does not serve; None when it has an assignment (possibly of no partition) and all models are warm."""
         if self.state != "running":
             return f"the worker is {self.state}"
-        return None if self._assignment.assigned else "the group has assigned no partitions yet"
+        if not self._assignment.assigned:
+            return "the group has assigned no partitions yet"
+        return self._engine.down or self._gate.reason
 
     def observe(self) -> None:
         """Renew the lag of the open partitions; called about twice a second."""
@@ -160,6 +191,7 @@ class Pipeline:
 
         Raises:
             TransportError: Kafka could not be reached at start, or a rebalance failed for good.
+            StalledError: a part stands still, and another pipeline has to take its place.
         """
         try:
             await self._start()
@@ -167,6 +199,7 @@ class Pipeline:
             others = [
                 asyncio.create_task(self._inferring.run(), name="inferring"),
                 asyncio.create_task(self._committer.run(), name="committer"),
+                asyncio.create_task(self._watchdog.run(), name="watchdog"),
             ]
             self.state = "running"
             await self._watch(stop, fetching, others)
@@ -201,39 +234,12 @@ class Pipeline:
             done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
             for task in done - {stopping}:
                 task.result()
-            await self._drain_for_shutdown(fetching)
+            self.state = "draining"
+            await self._draining.for_shutdown(fetching)
         finally:
             for task in (*tasks, stopping):
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _drain_for_rebalance(self) -> None:
-        """Give back what has not run, let what runs be answered and acknowledged, and commit it."""
-        deadline = time.monotonic() + self._settings.worker.drain_timeout_s
-        async with self._fetching.taking_in:  # a fetch being taken in ends first
-            for request in self._queue.clear():
-                self._valve.let_out(request.held_rows, request.weight)
-        await self._wait_until_idle(deadline)
-        await self._committer.commit()
-
-    async def _drain_for_shutdown(self, fetching: "asyncio.Task[None]") -> None:
-        """Answer everything that was taken in, and commit it."""
-        self.state = "draining"
-        self._fetching.stop()
-        deadline = time.monotonic() + self._settings.worker.shutdown_timeout_s
-        await asyncio.wait([fetching], timeout=self._settings.worker.shutdown_timeout_s)
-        log.info("draining", requests=len(self._queue), unacknowledged=self._outbox.pending)
-        if not await self._wait_until_idle(deadline):
-            log.warning("deadline reached while draining; the rest will be served again", held=repr(self._valve))
-        await self._committer.commit(timeout_s=max(1.0, deadline - time.monotonic()))
-
-    async def _wait_until_idle(self, deadline: float) -> bool:
-        """Wait until nothing is queued, running or unacknowledged."""
-        while self._queue or len(self._inferring) or self._outbox.pending:
-            if time.monotonic() >= deadline:
-                return False
-            await asyncio.sleep(_IDLE_POLL_S)
-        return True
 
     async def _close(self) -> None:
         """Leave the group and disconnect, by a deadline: a dead broker answers nothing."""
@@ -241,4 +247,4 @@ class Pipeline:
         steps = (self._consumer.stop(), self._outbox.close(2.0), self._committed.close(), self._directory.close())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_CLOSE_S):
-                await asyncio.gather(*steps, self._engine.close(2.0), return_exceptions=True)
+                await asyncio.gather(*steps, self._deaths.close(), self._engine.close(2.0), return_exceptions=True)

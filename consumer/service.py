@@ -19,9 +19,12 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from penstock.consumer.health import HealthServer
 from penstock.consumer.interpreter import tune_interpreter
+from penstock.consumer.journal import RunJournal
 from penstock.consumer.loading_thread import in_loading_thread
+from penstock.consumer.loop_watch import LoopWatch
 from penstock.consumer.pipeline import Pipeline
 from penstock.consumer.process_name import process_name
+from penstock.consumer.renewing import Renewing
 from penstock.consumer.settings import EmbeddedSettings
 from penstock.consumer.startup import load_models
 from penstock.core.metrics import Metrics
@@ -52,6 +55,8 @@ class Service:
         client_id: of this process alone; None makes one.
         port_offset: added to the HTTP port, for one of several processes.
         supervised: standard input is a supervisor's pipe; when it closes, the supervisor is gone and so are we.
+        journal: file descriptor of the memory that the supervisor reads when this process has died; None where
+            there is none.
     """
 
     def __init__(
@@ -62,6 +67,7 @@ class Service:
         client_id: str | None = None,
         port_offset: int = 0,
         supervised: bool = False,
+        journal: int | None = None,
     ) -> None:
         self.settings = settings
         self.metrics = Metrics()
@@ -78,15 +84,16 @@ class Service:
         self._models = models
         self._port_offset = port_offset
         self._supervised = supervised
+        self._journal = None if journal is None else RunJournal(journal)
         self._stop = asyncio.Event()
-        self._pipeline: Pipeline | None = None
+        self._serving: Renewing | None = None
         self._control: WorkerControl | None = None
         self._doing = "models are loading"
-        self._beat = time.monotonic()
+        self._loop_watch = LoopWatch(self.metrics)
         self._signalled = float("-inf")
 
     def __repr__(self) -> str:
-        return f"<Service {self._client_id} {self._pipeline!r}>"
+        return f"<Service {self._client_id} {self._serving!r}>"
 
     async def run(self) -> None:
         """Serve in a process of its own: signals end it, and the collector stays off the hot path.
@@ -96,6 +103,7 @@ class Service:
         """
         for name in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(name, self._on_signal)
+        self._loop_watch.exit_after_s = self.settings.worker.blocked_exit_s or None
         await self.serve(when_loaded=tune_interpreter)
 
     async def serve(self, when_loaded: Callable[[], object] = lambda: None) -> None:
@@ -112,6 +120,7 @@ class Service:
         if self.settings.http.enabled:
             health.start()  # before the models: a probe learns that they are loading
             log.info("health and metrics", url=f"http://{self.settings.http.host}:{health.port}")
+        self._loop_watch.start()
         background = [asyncio.create_task(self._keep_beating())]
         if self._supervised:
             background.append(asyncio.create_task(self._end_with_supervisor()))
@@ -123,10 +132,17 @@ class Service:
             models, self._control = begun
             try:
                 when_loaded()
-                self._pipeline = Pipeline(
-                    self.settings, models, self.metrics, client_id=self._client_id, control=self._control
+                pipeline = partial(
+                    Pipeline,
+                    self.settings,
+                    models,
+                    self.metrics,
+                    client_id=self._client_id,
+                    control=self._control,
+                    journal=self._journal,
                 )
-                await self._pipeline.run(self._stop)
+                self._serving = Renewing(pipeline, self._detach, self.metrics)
+                await self._serving.run(self._stop)
             finally:
                 if self._control is not None:
                     await self._control.close()
@@ -134,6 +150,7 @@ class Service:
         finally:
             for task in background:
                 task.cancel()
+            self._loop_watch.stop()
             health.stop()
         log.info("stopped")
 
@@ -144,11 +161,16 @@ class Service:
             self._stop.set()
 
     @property
+    def pipeline(self) -> Pipeline | None:
+        """The one that serves; None before there is one."""
+        return self._serving.pipeline if self._serving is not None else None
+
+    @property
     def not_ready(self) -> str | None:
         """Why it does not serve; None when it does."""
-        if self._pipeline is None:
+        if self.pipeline is None:
             return self._doing
-        return self._pipeline.not_ready or (self._control.not_ready if self._control else None)
+        return self.pipeline.not_ready or (self._control.not_ready if self._control else None)
 
     def _on_signal(self) -> None:
         # Whoever signals a whole group of processes, as systemd does, reaches a child twice: directly, and through
@@ -168,7 +190,7 @@ class Service:
         return HealthServer(http.host, port, self.metrics.registry, live=self._not_live, ready=lambda: self.not_ready)
 
     def _not_live(self) -> str | None:
-        silent_s = time.monotonic() - self._beat
+        silent_s = self._loop_watch.silent_s
         return None if silent_s < _BLOCKED_S else f"the event loop has not turned for {silent_s:.0f} s"
 
     async def _begin(self) -> "tuple[ModelTable, WorkerControl | None]":
@@ -182,6 +204,10 @@ class Service:
             self.settings, self.metrics, self._models, client_id=self._client_id, say=self._say
         )
         return control.table, control
+
+    async def _detach(self) -> None:
+        if self._control is not None:
+            await self._control.detach()
 
     def _say(self, doing: str) -> None:
         self._doing = doing
@@ -200,10 +226,10 @@ class Service:
 
     async def _keep_beating(self) -> None:
         while True:
-            self._beat = time.monotonic()
-            if self._pipeline is not None:
+            self._loop_watch.turn()
+            if self.pipeline is not None:
                 with contextlib.suppress(Exception):  # a gauge is not worth a heartbeat
-                    self._pipeline.observe()
+                    self.pipeline.observe()
             await asyncio.sleep(_BEAT_S)
 
     async def _end_with_supervisor(self) -> None:

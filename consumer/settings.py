@@ -1,16 +1,17 @@
 """The worker's own section, and the root that puts all sections together."""
 
-import re
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
-from pydantic import BaseModel, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import SettingsConfigDict
 
+from penstock.consumer.failure_cap_settings import FailureCapSettings
+from penstock.consumer.journal_name import suspects_topic
+from penstock.consumer.lane_settings import TOPIC_GLOB, LaneSettings, check_topic
 from penstock.core.configuration import Settings, load
 from penstock.core.settings import (
-    SECTION,
     BatchingSettings,
     HttpSettings,
     LimitsSettings,
@@ -21,75 +22,27 @@ from penstock.core.settings import (
 from penstock.transport.control.settings import ControlSettings
 from penstock.transport.settings import KafkaSettings
 
-# Kafka's rule: org.apache.kafka.common.internals.Topic, LEGAL_CHARS and MAX_NAME_LENGTH.
-_TOPIC: Final = re.compile(r"[a-zA-Z0-9._-]{1,249}")
-_TOPIC_GLOB: Final = re.compile(r"[a-zA-Z0-9._*?-]{1,249}")
 
-
-def _check_topic(name: str, legal: re.Pattern[str] = _TOPIC) -> None:
-    if not legal.fullmatch(name) or name in (".", ".."):
-        raise ValueError(f"{name!r} is no topic name: 1 to 249 of letters, digits, '.', '_' and '-'")
-
-
-class LaneSettings(BaseModel):
-    """Where requests come and replies go: what a service and those who use or watch it must agree on."""
-
-    model_config = SECTION
-
-    request_topics: tuple[str, ...] = Field(
-        default=("requests",), min_length=1, description="Topics that requests are read from."
-    )
-    reply_topic: str = Field(default="replies", description="Topic of the replies to requests that name none.")
-    dead_letter_topic: str | None = Field(
-        default=None,
-        description="Topic of the records that no reply can be sent to; by default the request topic's name with -dlt.",
-    )
-    group_id: str | None = Field(
-        default=None, min_length=1, max_length=249, description="Consumer group that shares the requests."
-    )
-    processes: int = Field(
-        default=1, ge=1, le=1024, description="Worker processes on this machine; one for each core to use."
-    )
-    max_reply_bytes: int = Field(
-        default=1_000_000,
-        ge=1024,  # an error reply must always fit
-        le=2**31 - 1,
-        description="Bytes of a reply; a larger one becomes an error reply. Keep it below the topic's limit.",
-    )
-
-    @field_validator("request_topics")
-    @classmethod
-    def _request_topics(cls, topics: tuple[str, ...]) -> tuple[str, ...]:
-        for topic in topics:
-            _check_topic(topic)
-            if topics.count(topic) > 1:
-                raise ValueError(f"{topic!r} is there twice")
-        return topics
-
-    @field_validator("reply_topic", "dead_letter_topic")
-    @classmethod
-    def _written_topic(cls, topic: str | None, info: ValidationInfo) -> str | None:
-        if topic is None:
-            return None
-        _check_topic(topic)
-        if topic in info.data.get("request_topics", ()):
-            raise ValueError(f"{topic!r} is a request topic: the worker would read what it writes")
-        if info.field_name == "dead_letter_topic" and topic == info.data.get("reply_topic"):
-            raise ValueError(f"{topic!r} is the reply topic: clients would read dead letters as replies")
-        return topic
-
-    def dead_letter_topic_of(self, request_topic: str) -> str:
-        """Return where dead letters of a request topic go."""
-        return self.dead_letter_topic or f"{request_topic}-dlt"
-
-
-class WorkerSettings(LaneSettings):
+class WorkerSettings(FailureCapSettings, LaneSettings):
     """What a worker reads, where it answers, and how much it holds."""
 
     group_id: str = Field(min_length=1, max_length=249, description="Consumer group that shares the requests.")
     allowed_reply_topics: tuple[str, ...] = Field(
         default=(),
         description="Other topics a request may name for its reply; * and ? are allowed, as in replies.*.",
+    )
+    dead_letter_payload: Literal["keep", "omit"] = Field(
+        default="keep", description="Whether dead letters hold the value of the request, or leave it where it lies."
+    )
+    delivery: Literal["at-least-once", "exactly-once"] = Field(
+        default="at-least-once",
+        description="exactly-once writes replies and offsets in transactions; needs Kafka 2.5, and costs some speed.",
+    )
+    transaction_timeout_s: float = Field(
+        default=15.0,
+        ge=5.0,  # a broker that elects a leader takes about that long
+        le=900.0,  # the brokers' transaction.max.timeout.ms
+        description="Seconds after which brokers abort a transaction that a dead worker left, with exactly-once.",
     )
     check_crcs: bool = Field(default=True, description="Verify the checksum of every batch that is read.")
     auto_offset_reset: Literal["earliest", "latest"] = Field(
@@ -128,6 +81,20 @@ class WorkerSettings(LaneSettings):
         le=60.0,
         description="Seconds between commits. What lies between is repeated after a crash.",
     )
+    stall_timeout_s: float = Field(
+        default=30.0,
+        ge=1.0,
+        le=3600.0,
+        description="Seconds after which reading or committing that stands still, although Kafka answers and there is "
+        "work, is begun anew.",
+    )
+    blocked_exit_s: float = Field(
+        default=120.0,
+        ge=0.0,
+        le=86_400.0,
+        description="Seconds of a blocked event loop after which a worker process ends itself, to be started again; "
+        "0 never.",
+    )
     max_buffered_bytes: int = Field(
         default=64 * 1024 * 1024,
         ge=1024 * 1024,  # less than one record of Kafka's default size would stall
@@ -147,7 +114,7 @@ class WorkerSettings(LaneSettings):
     @classmethod
     def _allowed_topics(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
         for pattern in patterns:
-            _check_topic(pattern, _TOPIC_GLOB)
+            check_topic(pattern, TOPIC_GLOB)
         return patterns
 
     @field_validator("heartbeat_interval_s")
@@ -165,7 +132,8 @@ class WorkerSettings(LaneSettings):
         A topic that this worker reads, or its dead-letter topic, is refused whatever the patterns say: a
         reply there would come back as a request, for ever.
         """
-        if topic in self.request_topics or topic in map(self.dead_letter_topic_of, self.request_topics):
+        own = (*map(self.dead_letter_topic_of, self.request_topics), suspects_topic(self.group_id))
+        if topic in self.request_topics or topic in own:
             return False
         return topic == self.reply_topic or any(fnmatchcase(topic, glob) for glob in self.allowed_reply_topics)
 
@@ -184,6 +152,12 @@ class EmbeddedSettings(Settings):
     limits: LimitsSettings = Field(default_factory=LimitsSettings, description="How large a request may be.")
     control: ControlSettings = Field(default_factory=ControlSettings, description="Who may say what serves.")
     http: HttpSettings = Field(default_factory=HttpSettings, description="Where health and metrics are served.")
+
+    def may_reply_to(self, topic: str) -> bool:
+        """Tell whether a request may have its reply sent to a topic: as the worker says, and never among commands."""
+        control, group = self.control, self.worker.group_id
+        taken = control.enabled and topic in (control.topic_of(group), control.status_topic_of(group))
+        return not taken and self.worker.may_reply_to(topic)
 
 
 class ServiceSettings(EmbeddedSettings):

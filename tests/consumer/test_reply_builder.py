@@ -1,6 +1,6 @@
 """Reply records: provenance, order, routes, and errors in place of answers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,6 @@ import orjson
 import pytest
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
-from penstock.consumer.dead_letters import dead_letter
 from penstock.consumer.pending import PendingRequest, Route
 from penstock.consumer.progress import PartitionProgress
 from penstock.consumer.reply_builder import ReplyBuilder
@@ -174,23 +173,3 @@ def test_a_model_without_an_answer_has_failed() -> None:
 
 def test_what_has_no_route_gets_no_reply() -> None:
     assert built([request_of(0, route=None)], inference_of(1)) == {}
-
-
-@pytest.mark.parametrize("make", [request_of, failed])
-def test_a_dead_letter_holds_the_payload_and_the_reason(make: Callable[[int], PendingRequest]) -> None:
-    request = make(9)
-    key, value, _, token, timestamp = record = dead_letter(request, "workers")
-    code = b"BAD_VALUE" if request.error else b"MODEL_FAILED"
-    assert (key, value, token, timestamp) == (b"k9", b"v", request, None)
-    assert headers(record) == {
-        "a": b"\xff",
-        "kafka_dlt-original-topic": b"requests",
-        "kafka_dlt-original-partition": bytes([0, 0, 0, 5]),
-        "kafka_dlt-original-offset": bytes([0] * 7 + [9]),
-        "kafka_dlt-original-timestamp": bytes([255] * 7 + [249]),
-        "kafka_dlt-original-consumer-group": b"workers",
-        "kafka_dlt-exception-fqcn": b"penstock." + code,
-        "kafka_dlt-exception-message": b"why" if request.error else b"the model gave no output",
-        "penstock-reason": code,
-        "penstock-source": b"requests/5/9",
-    }

@@ -77,7 +77,7 @@ async def test_a_start_that_takes_too_long_says_what_it_waited_for(lane):
 
 def break_down(worker: Worker) -> None:
     """Leave it as a rebalance does that cannot be carried out, which no broker can be made to bring about."""
-    pipeline = worker._service._pipeline
+    pipeline = worker._service.pipeline
     assert pipeline is not None
     pipeline._assignment.failure = TransportError("opening partitions failed")
 
