@@ -15,9 +15,9 @@ from aiokafka import errors as kafka_errors
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.structs import TopicPartition
 
+from penstock.consumer.exactly_once.transacting import Transacting
 from penstock.consumer.finished_set import FinishedSet
 from penstock.consumer.progress import PartitionProgress
-from penstock.consumer.transacting import Transacting
 from penstock.schemas.errors import TransportError
 from penstock.schemas.logger import Logger
 from penstock.transport.group import CommittedOffsets

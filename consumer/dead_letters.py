@@ -4,9 +4,9 @@ import time
 
 from penstock.consumer.pending import PendingRequest
 from penstock.consumer.reply_builder import no_output, source_of
-from penstock.schemas import dead_letter as d
 from penstock.schemas import headers as h
-from penstock.schemas.dead_letter_digest import digest_of
+from penstock.schemas.dead_letters import letter as d
+from penstock.schemas.dead_letters.digest import digest_of
 from penstock.schemas.errors import ErrorCode, RequestError
 from penstock.schemas.headers import Header
 from penstock.transport.publisher import Outgoing

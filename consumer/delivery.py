@@ -11,13 +11,13 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
 from penstock.consumer.committer import Committer
+from penstock.consumer.exactly_once.transacting import Transacting
 from penstock.consumer.outbox import BATCH_OVERHEAD
 from penstock.consumer.progress import PartitionProgress
 from penstock.consumer.settings import EmbeddedSettings
-from penstock.consumer.transacting import Transacting
 from penstock.core.metrics import Metrics
 from penstock.transport.group import CommittedOffsets
-from penstock.transport.transact_client import Membership
+from penstock.transport.transactions.client import Membership
 
 
 class Delivery(NamedTuple):

@@ -6,12 +6,12 @@ from typing import Final
 
 from penstock.consumer.backpressure import Valve
 from penstock.consumer.committer import Committer
+from penstock.consumer.exactly_once.transacting import Transacting
 from penstock.consumer.fetching import Fetching
 from penstock.consumer.inferring import Inferring
 from penstock.consumer.outbox import Outbox
 from penstock.consumer.queue import RequestQueue
 from penstock.consumer.settings import WorkerSettings
-from penstock.consumer.transacting import Transacting
 from penstock.schemas.logger import Logger
 
 log = Logger(__name__)

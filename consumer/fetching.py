@@ -14,7 +14,7 @@ from penstock.consumer.assignment import Assignment
 from penstock.consumer.backpressure import Valve
 from penstock.consumer.block import RequestBlock
 from penstock.consumer.control.steering import Steering
-from penstock.consumer.failure_cap_gate import FailureGate
+from penstock.consumer.failure_cap.gate import FailureGate
 from penstock.consumer.fetch_errors import hopeless, is_too_early
 from penstock.consumer.intake import Intake
 from penstock.consumer.lost_requests import LostRequests

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from itertools import chain
 from typing import Final, NamedTuple
 
-from penstock.consumer.journal_suspects import Suspects
 from penstock.consumer.narrowing import LONE_TRIES, Part, blame, next_parts, poison
 from penstock.consumer.outages import Outages
 from penstock.consumer.outbox import Outbox
 from penstock.consumer.pending import PendingRequest
 from penstock.consumer.placing import place
 from penstock.consumer.queue import RequestQueue
+from penstock.consumer.suspects.suspects import Suspects
 from penstock.core.batch import Batch
 from penstock.core.engine import Inference, InferenceEngine
 from penstock.core.model_table import ModelTable

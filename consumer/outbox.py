@@ -10,13 +10,13 @@ from typing import Any, Final
 
 from penstock.consumer.block import RequestBlock
 from penstock.consumer.dead_letters import dead_letter
-from penstock.consumer.failure_cap_causes import is_own
-from penstock.consumer.failure_cap_gate import FailureGate
+from penstock.consumer.exactly_once.transacting import Transacting
+from penstock.consumer.failure_cap.causes import is_own
+from penstock.consumer.failure_cap.gate import FailureGate
 from penstock.consumer.pending import PendingRequest, finish
 from penstock.consumer.reply_builder import ReplyBuilder
 from penstock.consumer.routes import ReplyRouter
 from penstock.consumer.settings import WorkerSettings
-from penstock.consumer.transacting import Transacting
 from penstock.core.batch import Batch
 from penstock.core.engine import Inference
 from penstock.core.metrics import Metrics

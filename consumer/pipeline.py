@@ -21,12 +21,10 @@ from penstock.consumer.control.steering import Steering
 from penstock.consumer.control.throttling import Throttling
 from penstock.consumer.delivery import delivery_of
 from penstock.consumer.draining import Draining
-from penstock.consumer.failure_cap_gate import FailureGate
+from penstock.consumer.failure_cap.gate import FailureGate
 from penstock.consumer.fetching import Fetching
 from penstock.consumer.inferring import Inferring
 from penstock.consumer.intake import Intake
-from penstock.consumer.journal import RunJournal
-from penstock.consumer.journal_topic import SuspectsReader
 from penstock.consumer.lag_gauges import LagGauges
 from penstock.consumer.lost_requests import LostRequests
 from penstock.consumer.member import REBALANCE_TIMEOUT_S, member
@@ -37,7 +35,9 @@ from penstock.consumer.queue import RequestQueue
 from penstock.consumer.routes import ReplyRouter
 from penstock.consumer.settings import EmbeddedSettings
 from penstock.consumer.startup import ensure_topics
-from penstock.consumer.watchdog import Watchdog
+from penstock.consumer.suspects.journal import RunJournal
+from penstock.consumer.suspects.topic import SuspectsReader
+from penstock.consumer.watching.watchdog import Watchdog
 from penstock.core.batcher import BatchPolicy, MicroBatcher
 from penstock.core.engine import InferenceEngine
 from penstock.core.metrics import Metrics

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from penstock.consumer.pipeline import Pipeline
-from penstock.consumer.watchdog import StalledError
+from penstock.consumer.watching.watchdog import StalledError
 from penstock.core.metrics import Metrics
 from penstock.schemas.logger import Logger
 

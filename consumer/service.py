@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from penstock.consumer.health import HealthServer
 from penstock.consumer.interpreter import tune_interpreter
-from penstock.consumer.journal import RunJournal
 from penstock.consumer.loading_thread import in_loading_thread
-from penstock.consumer.loop_watch import LoopWatch
 from penstock.consumer.pipeline import Pipeline
 from penstock.consumer.process_name import process_name
 from penstock.consumer.renewing import Renewing
 from penstock.consumer.settings import EmbeddedSettings
 from penstock.consumer.startup import load_models
+from penstock.consumer.suspects.journal import RunJournal
+from penstock.consumer.watching.loop_watch import LoopWatch
 from penstock.core.metrics import Metrics
 from penstock.core.model_table import ModelTable
 from penstock.schemas.logger import Logger

@@ -7,9 +7,9 @@ from typing import Literal
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import SettingsConfigDict
 
-from penstock.consumer.failure_cap_settings import FailureCapSettings
-from penstock.consumer.journal_name import suspects_topic
+from penstock.consumer.failure_cap.settings import FailureCapSettings
 from penstock.consumer.lane_settings import TOPIC_GLOB, LaneSettings, check_topic
+from penstock.consumer.suspects.journal_name import suspects_topic
 from penstock.core.configuration import Settings, load
 from penstock.core.settings import (
     BatchingSettings,

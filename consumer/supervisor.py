@@ -16,12 +16,12 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from penstock.consumer.journal import Death, journal_file, read_journal
-from penstock.consumer.journal_topic import publish_death
-from penstock.consumer.memory_kills import memory_kills
 from penstock.consumer.process_name import process_name
 from penstock.consumer.service import EXIT_AT_ONCE
 from penstock.consumer.settings import ServiceSettings
+from penstock.consumer.suspects.journal import Death, journal_file, read_journal
+from penstock.consumer.suspects.memory_kills import memory_kills
+from penstock.consumer.suspects.topic import publish_death
 from penstock.schemas.errors import TransportError
 from penstock.schemas.logger import Logger
 from penstock.transport.group import leave_for

@@ -11,7 +11,7 @@
 from enum import StrEnum
 from typing import Final, TypeVar
 
-from penstock.schemas.dead_letter_digest import keep_frames
+from penstock.schemas.dead_letters.digest import keep_frames
 
 
 class ErrorCode(StrEnum):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from penstock.cli.deadletters.finding import Listed
     from penstock.cli.deadletters.selection import Selection
     from penstock.consumer.settings import ToolSettings
-    from penstock.transport.dead_letters_redrive import RedriveOutcome
+    from penstock.transport.dead_letters.redrive import RedriveOutcome
 
 app = typer.Typer(name="deadletters", cls=HelpfulGroup, help="See what could not be answered, and send it again.")
 
@@ -100,7 +100,7 @@ def show(
     """
     from penstock.cli.deadletters import showing
     from penstock.cli.deadletters.finding import find_one
-    from penstock.schemas.dead_letter import Coordinates
+    from penstock.schemas.dead_letters.letter import Coordinates
 
     try:
         at = Coordinates.parse(place)
@@ -217,7 +217,7 @@ def _agreed(count: int, rate: float) -> bool:
 def _carried_out(service: "ToolSettings", pending: "list[Listed]", rate: float) -> "RedriveOutcome":
     from penstock.cli.deadletters.redriving import me
     from penstock.cli.deadletters.redriving import redrive as send_again
-    from penstock.transport.dead_letters_redrive import RedriveOutcome
+    from penstock.transport.dead_letters.redrive import RedriveOutcome
 
     outcome, complete = RedriveOutcome(), False
     try:

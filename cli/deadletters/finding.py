@@ -10,9 +10,9 @@ from aiokafka.structs import TopicPartition
 from penstock.cli.deadletters.selection import Selection
 from penstock.consumer.lane_settings import LaneSettings
 from penstock.consumer.settings import ToolSettings
-from penstock.schemas.dead_letter import Coordinates, DeadLetter
+from penstock.schemas.dead_letters.letter import Coordinates, DeadLetter
 from penstock.transport.cluster_reader import ClusterReader
-from penstock.transport.dead_letters import LetterPartition, letter_places, read_letters, read_one
+from penstock.transport.dead_letters.reading import LetterPartition, letter_places, read_letters, read_one
 
 _AT_ONCE: Final = 8  # partitions that are read side by side
 

@@ -8,7 +8,7 @@ from penstock.cli.control.wording import clock
 from penstock.cli.deadletters.finding import Listed
 from penstock.cli.figures import NOTHING, counted
 from penstock.cli.terminal import print_table, printable
-from penstock.schemas.dead_letter import DeadLetter
+from penstock.schemas.dead_letters.letter import DeadLetter
 
 _MESSAGE_WIDTH: Final = 200
 

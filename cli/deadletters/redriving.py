@@ -13,9 +13,9 @@ from penstock.cli.deadletters.finding import Listed
 from penstock.cli.figures import counted
 from penstock.cli.terminal import printable
 from penstock.consumer.settings import ToolSettings
-from penstock.schemas.dead_letter import Coordinates
+from penstock.schemas.dead_letters.letter import Coordinates
 from penstock.transport.cluster_reader import ClusterReader
-from penstock.transport.dead_letters_redrive import Redrive, RedriveOutcome
+from penstock.transport.dead_letters.redrive import Redrive, RedriveOutcome
 
 _MOST: Final = 100  # of one transaction
 _SHOWN: Final = 10  # that were left, for each cause

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from penstock.cli.topics.plan import parse_duration
-from penstock.schemas.dead_letter import DeadLetter
+from penstock.schemas.dead_letters.letter import DeadLetter
 from penstock.schemas.errors import ErrorCode
 
 

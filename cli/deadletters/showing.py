@@ -8,7 +8,7 @@ from penstock.cli.deadletters.finding import Listed
 from penstock.cli.deadletters.listing import letter_document
 from penstock.cli.figures import counted
 from penstock.cli.terminal import printable, printable_lines
-from penstock.schemas.dead_letter import DeadLetter
+from penstock.schemas.dead_letters.letter import DeadLetter
 
 _LINE: Final = 32  # bytes of hexadecimal on a line
 

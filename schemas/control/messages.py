@@ -5,10 +5,10 @@ docs/wire.md says the same at length, for people.
 
 from typing import Any, Final
 
-from penstock.schemas import dead_letter as d
 from penstock.schemas import headers as h
 from penstock.schemas.control.command import KEY_HEADER, SIGNATURE_HEADER
 from penstock.schemas.datatypes import DTYPES
+from penstock.schemas.dead_letters import letter as d
 from penstock.schemas.errors import ErrorCode
 
 Schema = dict[str, Any]

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from penstock.consumer.dead_letters import dead_letter
 from penstock.consumer.pending import PendingRequest
 from penstock.consumer.progress import PartitionProgress
-from penstock.schemas.dead_letter import Coordinates, DeadLetter, read_dead_letter, redriven_headers
-from penstock.schemas.dead_letter_digest import digest_of
+from penstock.schemas.dead_letters.digest import digest_of
+from penstock.schemas.dead_letters.letter import Coordinates, DeadLetter, read_dead_letter, redriven_headers
 from penstock.schemas.envelope import Envelope
 from penstock.schemas.errors import ErrorCode, RequestError
 from penstock.schemas.headers import Header

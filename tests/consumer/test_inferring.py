@@ -14,12 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.consumer.inferring import Inferring
-from penstock.consumer.journal import Run
-from penstock.consumer.journal_suspects import Suspects
 from penstock.consumer.outbox import Outbox
 from penstock.consumer.pending import PendingRequest
 from penstock.consumer.progress import PartitionProgress
 from penstock.consumer.queue import RequestQueue
+from penstock.consumer.suspects.journal import Run
+from penstock.consumer.suspects.suspects import Suspects
 from penstock.core.batch import Batch
 from penstock.core.batcher import BatchPolicy, MicroBatcher
 from penstock.core.callable_model import CallableModel

@@ -5,9 +5,9 @@ from itertools import pairwise
 
 import pytest
 
-from penstock.consumer.memory_kills import memory_kills
 from penstock.consumer.service import EXIT_AT_ONCE
 from penstock.consumer.supervisor import may_be_of_a_request, next_pause_s
+from penstock.consumer.suspects.memory_kills import memory_kills
 
 
 def test_a_child_that_lived_well_comes_back_at_once() -> None:

@@ -9,7 +9,7 @@ from aiokafka.structs import TopicPartition
 from penstock import Worker
 from penstock.consumer.committer import Committer
 from penstock.consumer.pipeline import Pipeline
-from penstock.consumer.watchdog import StalledError
+from penstock.consumer.watching.watchdog import StalledError
 from tests.support.embedding import DOUBLER, on
 from tests.support.lane import Lane
 from tests.support.messages import infer

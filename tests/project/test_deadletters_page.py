@@ -6,7 +6,7 @@ from pathlib import Path
 
 from aiokafka.structs import ConsumerRecord
 
-from penstock.schemas.dead_letter_mark import mark, read_mark
+from penstock.schemas.dead_letters.mark import mark, read_mark
 from tests.support.command import environment
 from tests.support.lane import Lane
 from tests.support.messages import infer

@@ -6,7 +6,7 @@ from penstock.cli.deadletters.finding import find, find_one
 from penstock.cli.deadletters.selection import Selection
 from penstock.consumer.settings import ToolSettings
 from penstock.core.configuration import load
-from penstock.schemas.dead_letter import Coordinates
+from penstock.schemas.dead_letters.letter import Coordinates
 from tests.support.dead_letters import bury
 from tests.support.lane import Lane
 from tests.support.messages import infer

@@ -8,7 +8,7 @@ import pytest
 from penstock.cli.deadletters.finding import Listed
 from penstock.cli.deadletters.listing import grouped
 from penstock.cli.deadletters.selection import Selection, parse_time
-from penstock.schemas.dead_letter import Coordinates, DeadLetter
+from penstock.schemas.dead_letters.letter import Coordinates, DeadLetter
 
 LETTER = DeadLetter(
     at=Coordinates("requests-dlt", 0, 1),

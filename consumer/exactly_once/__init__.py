@@ -1,0 +1,1 @@
+"""Delivery exactly once: outcomes and committed state in one transaction."""

@@ -1,0 +1,1 @@
+"""When nearly everything fails: stop taking."""

@@ -1,0 +1,1 @@
+"""Parts that stand still: found, told, and begun anew."""

@@ -1,0 +1,1 @@
+"""Dead letters: read, traced to their requests, and sent back."""

@@ -1,0 +1,1 @@
+"""Transactions, request by request."""
