@@ -278,7 +278,7 @@ NOW_MS = int(time.time() * 1000)
         (NOW_MS + 5_000, 65.0),  # a clock that is a little ahead
         (NOW_MS + 2 * DAY_S * 1000, 60.0),
     ],
-    ids="now earlier late negative least epoch year-9999 greatest ahead tomorrow".split(),
+    ids=["now", "earlier", "late", "negative", "least", "epoch", "year-9999", "greatest", "ahead", "tomorrow"],
 )
 def test_a_deadline_counts_from_the_timestamp_unless_that_is_nobodys_clock(timestamp: int, left_s: float) -> None:
     headers = ("penstock-timeout-ms", b"60000")
