@@ -89,6 +89,7 @@ def _snappy(data: memoryview, _: int) -> Iterator[int]:
     while at < len(data):
         yield _varint(data[at + 4 :])
         at += 4 + _int(data, at, 4, "big")
+    _check_whole(data, at)
 
 
 def _lz4(data: memoryview, _: int) -> Iterator[int]:
@@ -128,9 +129,16 @@ def _zstd(data: memoryview, _: int) -> Iterator[int]:
             yield size if kind < 2 else _ZSTD_BLOCK
             at += 3 + (1 if kind == 1 else size)
         at += 4 if head & 4 else 0
+    _check_whole(data, at)
 
 
 _CODECS: Final[Mapping[int, Callable[[memoryview, int], Iterator[int]]]] = {1: _gzip, 2: _snappy, 3: _lz4, 4: _zstd}
+
+
+def _check_whole(data: memoryview, end: int) -> None:
+    """Raise IndexError where the last block says that it is longer than what is there."""
+    if end > len(data):
+        raise IndexError(end)
 
 
 def _int(data: memoryview, at: int, size: int, order: str = "little") -> int:

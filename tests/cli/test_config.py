@@ -117,7 +117,7 @@ def test_file_named_by_the_variable_is_said(config: Run, tmp_path: Path, monkeyp
     (tmp_path / "other.toml").write_text(FILE)
     monkeypatch.setenv("PENSTOCK_CONFIG", "other.toml")
     assert rows_of(config("show")[1])["worker.group_id"] == ["from-file", "other.toml"]
-    assert config("check")[1] == "ok: 6 in other.toml; the other 55 have their defaults.\n"
+    assert config("check")[1] == "ok: 6 in other.toml; the other 68 have their defaults.\n"
 
 
 def test_sound_settings_are_ok(config: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

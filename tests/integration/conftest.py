@@ -7,8 +7,14 @@ from typing import Any
 
 import pytest
 
+from tests.support.embedding import note_tasks
 from tests.support.lane import PARTITIONS, Lane, new_lane
 from tests.support.worker_process import WorkerProcess, variables
+
+
+@pytest.fixture(autouse=True)
+async def _tasks_there_before() -> None:
+    note_tasks()
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ def script(lane: Lane, text: str) -> "subprocess.Popen[str]":
 
 async def test_a_client_that_nobody_closes_neither_holds_the_interpreter_nor_complains(lane):
     with script(lane, _FORGOTTEN) as process:
-        assert process.communicate(timeout=15) == ("end\n", "")
+        assert process.communicate(timeout=60) == ("end\n", "")
     assert process.returncode == 0
 
 
@@ -68,7 +68,7 @@ async def test_ctrl_c_ends_the_call_and_leaves_the_client_usable(lane):
         assert process.stdout.readline() == "calling\n"
         await lane.read(lane.requests, enough=1)  # the call is on its way
         process.send_signal(signal.SIGINT)
-        out, errors = process.communicate(timeout=15)
+        out, errors = process.communicate(timeout=60)
 
     assert out.splitlines()[-1] == "usable"
     assert out.startswith("interrupted")
@@ -77,7 +77,7 @@ async def test_ctrl_c_ends_the_call_and_leaves_the_client_usable(lane):
 
 async def test_a_fork_is_told_to_make_a_client_of_its_own(lane):
     with script(lane, _FORKED) as process:
-        out, errors = process.communicate(timeout=15)
+        out, errors = process.communicate(timeout=60)
 
     told, goes_on = out.splitlines()
     assert f"this client belongs to process {process.pid}, and a fork takes no threads along" in told

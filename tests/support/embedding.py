@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+import weakref
 from typing import Any
 
 from penstock import Client, Signature, TensorSpec, Worker
@@ -35,11 +36,20 @@ def client(lane: Lane) -> Client:
     return Client(lane.bootstrap, request_topic=lane.requests, reply_topic=lane.replies, timeout_s=10)
 
 
+_there_before: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
+
+
+def note_tasks() -> None:
+    """Remember which tasks there are before a test: what fixtures of the session keep, or another test has left."""
+    _there_before.clear()
+    _there_before.update(asyncio.all_tasks())
+
+
 async def own_tasks() -> list[str]:
-    """The tasks of Penstock and aiokafka that still run, once those that are ending have ended."""
+    """The tasks of Penstock and aiokafka that a test has left running, once those that are ending have ended."""
 
     def running() -> list[str]:
-        others = (task for task in asyncio.all_tasks() if task is not asyncio.current_task())
+        others = (task for task in asyncio.all_tasks() - set(_there_before) if task is not asyncio.current_task())
         return [repr(task) for task in others if "penstock" in repr(task) or "aiokafka" in repr(task)]
 
     for _ in range(150):

@@ -71,9 +71,9 @@ async def test_model_with_much_to_say_is_listened_to(repository):
 
 async def test_model_that_hangs_is_given_up_at_the_deadline(repository):
     settings = repository(hanging="import time\ntime.sleep(600)")
-    seen = await load_models(settings, timeout_s=4)
+    seen = await load_models(settings, timeout_s=8)
     (found,) = judge_models(seen, settings, CHECK)
-    assert (found.level, found.what) == ("warning", "hanging@1 was not loaded after 4 s")
+    assert (found.level, found.what) == ("warning", "hanging@1 was not loaded after 8 s")
 
 
 async def test_model_that_kills_its_process_is_named(repository):
