@@ -1,15 +1,27 @@
 """What the integration tests share. The broker starts when the first of them asks for it."""
 
+import signal
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+import structlog
 
 from penstock.broker import EmbeddedKafka
 from tests.support import cluster
 from tests.support.lane import Lane, new_lane
 from tests.support.worker_inside import InsideWorker
 from tests.support.worker_process import WorkerProcess, variables
+
+# The processes of pytest-xdist ignore Ctrl-C, and so would all that tests start there.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_comes() -> None:
+    """Undo what a test before has done to structlog."""
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
