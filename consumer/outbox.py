@@ -99,7 +99,7 @@ class Outbox:
 
     async def look_up_reply_topics(self, named: Set[str | None]) -> None:
         """Make sure that the directory knows the reply topics which requests name and the service may answer to."""
-        topics = {topic for topic in named if topic is not None and self._settings.may_reply_to(topic)}
+        topics = {topic for topic in named if topic is not None and self._router.may_answer(topic)}
         if topics:
             await self._directory.look_up(topics)
 

@@ -36,7 +36,7 @@ class ReplyRouter:
         topic = envelope.reply_topic
         if topic is None:
             topic = self._default
-        elif not self._may_answer(topic):
+        elif not self.may_answer(topic):
             raise RequestError(ErrorCode.REPLY_FORBIDDEN, "the request's reply topic is not among those allowed")
         count = self._directory.partitions(topic)
         if count == 0:
@@ -53,7 +53,8 @@ class ReplyRouter:
         count = self._directory.partitions(self._default)
         return (self._default, source_partition % count) if count else None
 
-    def _may_answer(self, topic: str) -> bool:
+    def may_answer(self, topic: str) -> bool:
+        """Tell whether a topic that a request names may get its reply."""
         verdict = self._verdicts.get(topic)
         if verdict is None:
             verdict = self._may_reply(topic)
