@@ -12,6 +12,8 @@ from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import CompactArray, CompactString, Int8, Int16, Int32, Int64, Schema, TaggedFields
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
+from penstock.transport.by_topic import by_topic
+
 _TEXT: Final = CompactString("utf-8")
 _CLIENT: Final = -1  # as replica_id: we are no broker
 _ANY_EPOCH: Final = -1
@@ -102,16 +104,14 @@ class ListOffsets(Request[ListOffsetsRequestV7]):  # type: ignore[misc]  # aioka
     API_KEY = 2
 
     def __init__(self, partitions: Iterable[TopicPartition], wanted: Place) -> None:
-        self._by_topic: dict[str, list[int]] = {}
-        for topic, number in partitions:
-            self._by_topic.setdefault(topic, []).append(number)
+        self._by_topic = by_topic(partitions)
         self._wanted = wanted
 
     def build(self, request_struct_class: type[ListOffsetsRequestV7]) -> ListOffsetsRequestV7:
         """Make the struct."""
         topics: list[Any] = [
             (topic, [(number, _ANY_EPOCH, int(self._wanted), {}) for number in numbers], {})
-            for topic, numbers in self._by_topic.items()
+            for topic, numbers in self._by_topic
         ]
         return request_struct_class(_CLIENT, 0, topics, {})
 

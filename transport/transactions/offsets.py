@@ -12,6 +12,8 @@ from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Boolean, CompactArray, CompactString, Int16, Int32, Int64, Schema, TaggedFields
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
+from penstock.transport.by_topic import by_topic
+
 _TEXT: Final = CompactString("utf-8")
 UNSTABLE: Final = 88  # a transaction that wrote an offset has not ended yet
 
@@ -68,13 +70,11 @@ class StableOffsets(Request[OffsetFetchRequestV7]):  # type: ignore[misc]  # aio
 
     def __init__(self, group: str, places: Iterable[TopicPartition]) -> None:
         self._group = group
-        self._by_topic: dict[str, list[int]] = {}
-        for place in places:
-            self._by_topic.setdefault(place.topic, []).append(place.partition)
+        self._by_topic = by_topic(places)
 
     def build(self, request_struct_class: type[OffsetFetchRequestV7]) -> OffsetFetchRequestV7:
         """Make the struct."""
-        topics: list[Any] = [(name, numbers, {}) for name, numbers in self._by_topic.items()]
+        topics: list[Any] = [(name, numbers, {}) for name, numbers in self._by_topic]
         return request_struct_class(self._group, topics, True, {})
 
 

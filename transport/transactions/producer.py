@@ -28,6 +28,7 @@ from aiokafka.protocol.transaction import (
 from aiokafka.structs import TopicPartition
 
 from penstock.schemas.errors import TransportError
+from penstock.transport.by_topic import by_topic
 from penstock.transport.record_batch import TransactionalBatch
 from penstock.transport.transactions.client import TransactClient
 from penstock.transport.transactions.errors import InDoubt, Refused, Verdict, explain, judge, verdict
@@ -120,7 +121,7 @@ class TransactionalProducer:
     async def _add_partitions(self, batches: Mapping[TopicPartition, TransactionalBatch]) -> None:
         if not batches:
             return
-        request = AddPartitionsToTxnRequest(self._id, *self._producer, _by_topic(batches))
+        request = AddPartitionsToTxnRequest(self._id, *self._producer, by_topic(batches))
         await self._ask(request, self._client.ask_owner, lambda response: _coded(response.errors, batches))
 
     async def _add_group(self) -> None:
@@ -230,13 +231,6 @@ async def _both(first: Coroutine[Any, Any, None], second: Coroutine[Any, Any, No
         await asyncio.wait([beside])
         if not beside.cancelled():
             beside.exception()  # the first one's is raised
-
-
-def _by_topic(places: Iterable[TopicPartition]) -> list[tuple[str, list[int]]]:
-    found: dict[str, list[int]] = {}
-    for place in places:
-        found.setdefault(place.topic, []).append(place.partition)
-    return list(found.items())
 
 
 def _coded(errors: Any, wanted: Iterable[TopicPartition]) -> _Coded:
