@@ -10,9 +10,10 @@ from operator import itemgetter
 from typing import Any, overload
 
 from penstock.consumer.pending import PendingRequest, Route
-from penstock.consumer.progress import PartitionProgress, Record
+from penstock.consumer.progress import PartitionProgress
 from penstock.schemas.envelope import Envelope
 from penstock.schemas.oip import Wanted
+from penstock.schemas.record import Record
 
 
 class RequestBlock(Sequence[PendingRequest]):

@@ -20,13 +20,14 @@ from penstock.consumer.intake import Intake
 from penstock.consumer.lost_requests import LostRequests
 from penstock.consumer.outbox import Outbox
 from penstock.consumer.pending import PendingRequest
-from penstock.consumer.progress import PartitionProgress, Record
+from penstock.consumer.progress import PartitionProgress
 from penstock.consumer.queue import RequestQueue
 from penstock.consumer.salvage import Salvage, Salvaged
 from penstock.consumer.spans import Span, steps
 from penstock.core.decoding.decoder import STEP
 from penstock.core.metrics import Metrics
 from penstock.schemas.logger import Logger
+from penstock.schemas.record import Record
 from penstock.transport.raw_records import is_unreadable
 
 log = Logger(__name__)

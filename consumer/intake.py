@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from penstock.consumer.assembly import RequestChunk, assemble
 from penstock.consumer.block import RequestBlock
 from penstock.consumer.pending import PendingRequest, Route
-from penstock.consumer.progress import PartitionProgress, Record
+from penstock.consumer.progress import PartitionProgress
 from penstock.consumer.routes import ReplyRouter
 from penstock.consumer.spans import Span, SpanReader
 from penstock.core.chunk import BatchKey, Chunk
@@ -23,6 +23,7 @@ from penstock.core.model_table import ModelTable
 from penstock.schemas.envelope import Envelope
 from penstock.schemas.errors import ErrorCode, RequestError, without_frames
 from penstock.schemas.limits import Limits
+from penstock.schemas.record import Record
 
 _WEIGHT: Final = 512  # bytes that a request takes in memory beside key and value: objects, headers, decoded row
 _DAY_MS: Final = 86_400_000

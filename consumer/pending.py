@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from penstock.consumer.progress import PartitionProgress, Record
+from penstock.consumer.progress import PartitionProgress
 from penstock.schemas.envelope import Envelope
 from penstock.schemas.errors import RequestError
 from penstock.schemas.oip import Wanted
+from penstock.schemas.record import Record
 
 Route = tuple[str, int]  # reply topic and partition
 

@@ -11,45 +11,16 @@ can never commit anything.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Final, Protocol
+from typing import Final
 
 from aiokafka.structs import TopicPartition
 
 from penstock.consumer.finished_set import MAX_METADATA_BYTES, FinishedSet
-from penstock.schemas.headers import Header
+from penstock.schemas.record import Record
 
 _FEW_RUNS: Final = 350  # they fit half of a commit's metadata while numbers are below 16,384
 _MORE_RUNS: Final = 64  # after which it is measured again whether they fit
 _TOO_SCATTERED: Final = 0.5  # what is on its way may still come on top
-
-
-class Record(Protocol):
-    """What is read of a fetched record: aiokafka's `ConsumerRecord`, and the record that its C extension makes."""
-
-    @property
-    def offset(self) -> int:
-        """Its place in the partition."""
-        ...
-
-    @property
-    def timestamp(self) -> int:
-        """Epoch milliseconds, as the sender or the broker has set them."""
-        ...
-
-    @property
-    def key(self) -> bytes | None:
-        """The key, or None."""
-        ...
-
-    @property
-    def value(self) -> bytes | None:
-        """The value, or None."""
-        ...
-
-    @property
-    def headers(self) -> Sequence[Header]:
-        """Names and values, in order."""
-        ...
 
 
 class PartitionProgress:

@@ -14,10 +14,11 @@ from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from penstock.consumer.outbox import Outbox
 from penstock.consumer.pending import PendingRequest
-from penstock.consumer.progress import PartitionProgress, Record
+from penstock.consumer.progress import PartitionProgress
 from penstock.schemas.envelope import Envelope
 from penstock.schemas.errors import ErrorCode, RequestError, TransportError
 from penstock.schemas.logger import Logger
+from penstock.schemas.record import Record
 from penstock.transport.raw_records import fetch_to_end, is_unreadable, walk
 from penstock.transport.record_consumer import RecordConsumer
 

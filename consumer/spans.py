@@ -7,10 +7,11 @@ on a record costs a look-up.
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
-from penstock.consumer.progress import PartitionProgress, Record
+from penstock.consumer.progress import PartitionProgress
 from penstock.schemas.envelope import BARE, CORRELATIONS, Envelope, read_envelope
 from penstock.schemas.headers import Header
 from penstock.schemas.limits import Limits
+from penstock.schemas.record import Record
 
 _REMEMBERED: Final = 1024  # kinds of headers; they come from outside
 _MEMORABLE: Final = 1024  # bytes of their names and values, but for the value of the correlation

@@ -11,9 +11,10 @@ from aiokafka import errors as kafka_errors
 from aiokafka.structs import TopicPartition
 
 from penstock.consumer.control.partitions import Partitions
-from penstock.consumer.progress import PartitionProgress, Record
+from penstock.consumer.progress import PartitionProgress
 from penstock.schemas.control.specs import Lane
 from penstock.schemas.logger import Logger
+from penstock.schemas.record import Record
 
 log = Logger(__name__)
 

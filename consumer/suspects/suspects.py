@@ -9,9 +9,9 @@ from aiokafka.structs import TopicPartition
 from penstock.consumer.block import RequestBlock
 from penstock.consumer.narrowing import Part
 from penstock.consumer.pending import PendingRequest
-from penstock.consumer.progress import Record
 from penstock.consumer.suspects.journal import Death, Run
 from penstock.core.batch import Batch
+from penstock.schemas.record import Record
 
 _REMEMBERED: Final = 64  # deaths of each partition; a request is met by no more than three in a row
 

@@ -6,11 +6,12 @@ whatever a request's own headers are called.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 from penstock.schemas import headers as h
 from penstock.schemas.errors import ErrorCode
 from penstock.schemas.headers import Header
+from penstock.schemas.record import Record
 
 # Spring's, which its own tools read: DeadLetterPublishingRecoverer and KafkaHeaders.java. Numbers are big-endian.
 FIRST: Final = "kafka_dlt-original-topic"
@@ -56,35 +57,6 @@ class Coordinates(NamedTuple):
         return cls(topic, int(partition), int(offset))
 
 
-class LetterRecord(Protocol):
-    """What is read of a record on a dead-letter topic: aiokafka's `ConsumerRecord`."""
-
-    @property
-    def offset(self) -> int:
-        """Its place in the partition."""
-        ...
-
-    @property
-    def timestamp(self) -> int:
-        """Epoch milliseconds, as the sender or the broker has set them."""
-        ...
-
-    @property
-    def key(self) -> bytes | None:
-        """The key, or None."""
-        ...
-
-    @property
-    def value(self) -> bytes | None:
-        """The value, or None."""
-        ...
-
-    @property
-    def headers(self) -> Sequence[Header]:
-        """Names and values, in order."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
     """One request that could not be answered.
@@ -125,7 +97,7 @@ class DeadLetter:
         return self.reason == ErrorCode.UNREADABLE.value
 
 
-def read_dead_letter(topic: str, partition: int, record: LetterRecord) -> DeadLetter | None:
+def read_dead_letter(topic: str, partition: int, record: Record) -> DeadLetter | None:
     """Read a record of a dead-letter topic; None where it is none of ours, or damaged."""
     original, added = _divided(record.headers)
     source = _source(added)

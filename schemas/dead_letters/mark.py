@@ -13,8 +13,8 @@ from typing import Final
 
 import orjson
 
-from penstock.schemas.dead_letters.letter import LetterRecord
 from penstock.schemas.headers import Header
+from penstock.schemas.record import Record
 
 REDRIVEN: Final = "penstock-redriven"
 _VERSION: Final = b"1"
@@ -39,7 +39,7 @@ def mark(offsets: Iterable[int], by: str) -> tuple[bytes, list[Header]]:
     return orjson.dumps({"redriven": runs, "by": by}), [_HEADER]
 
 
-def read_mark(record: LetterRecord) -> Runs | None:
+def read_mark(record: Record) -> Runs | None:
     """Return the runs of offsets that a mark names; None where a record is no mark, or one that nobody can read."""
     if [tuple(each) for each in record.headers] != [_HEADER]:
         return None

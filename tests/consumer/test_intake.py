@@ -16,13 +16,14 @@ from penstock.consumer.assembly import RequestChunk
 from penstock.consumer.block import RequestBlock
 from penstock.consumer.intake import Intake
 from penstock.consumer.pending import PendingRequest
-from penstock.consumer.progress import PartitionProgress, Record
+from penstock.consumer.progress import PartitionProgress
 from penstock.consumer.routes import ReplyRouter
 from penstock.core.callable_model import CallableModel
 from penstock.core.model import Signature, TensorSpec
 from penstock.core.model_table import ModelTable
 from penstock.schemas.errors import ErrorCode, RequestError
 from penstock.schemas.limits import Limits
+from penstock.schemas.record import Record
 from penstock.transport.topics import TopicDirectory
 
 Y = (TensorSpec("y", "FP32", ()),)

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from penstock.consumer.finished_set import MAX_METADATA_BYTES, FinishedSet
-from penstock.consumer.progress import PartitionProgress, Record
+from penstock.consumer.progress import PartitionProgress
+from penstock.schemas.record import Record
 from tests.support.examples import examples
 
 PLACE = TopicPartition("requests", 3)

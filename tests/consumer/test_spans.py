@@ -7,10 +7,11 @@ from aiokafka.structs import ConsumerRecord, TopicPartition
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.consumer.progress import PartitionProgress, Record
+from penstock.consumer.progress import PartitionProgress
 from penstock.consumer.spans import Span, SpanReader, steps
 from penstock.schemas.envelope import BARE, Envelope, read_envelope
 from penstock.schemas.limits import Limits
+from penstock.schemas.record import Record
 
 PROGRESS = PartitionProgress(TopicPartition("requests", 5), 0)
 OTHER = PartitionProgress(TopicPartition("requests", 6), 0)
